@@ -1,0 +1,97 @@
+"""What an engine is, and how one is chosen for a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from normcal import discover
+from normcal.errors import RequestError, Unsupported, unknown
+
+if TYPE_CHECKING:
+    from normcal.law import Normal
+    from normcal.layer import Layer
+    from normcal.result import Estimate
+
+AUTO = "auto"
+DEFAULT_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard an engine may work; every engine reads what concerns it.
+
+    ``tol`` is the relative error that a deterministic engine must reach (None: 1e-12).
+    ``samples`` None means as many draws as take about a second. ``progress`` is called with
+    (done, total) draws.
+    """
+
+    tol: float | None = None
+    samples: int | None = None
+    seed: int = 0
+    workers: int = 1
+    progress: Callable[[int, int], None] | None = None
+
+
+class Engine:
+    """A way to get moments; a file in ``engines/`` defines one as ``ENGINE``."""
+
+    name = ""
+    #: ``auto`` asks the engine of lowest rank first.
+    rank = 0
+    #: Whether it draws random numbers, and states a standard error rather than a bound.
+    samples = False
+    summary = ""
+
+    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+        """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
+        raise NotImplementedError
+
+
+def names() -> tuple[str, ...]:
+    """Every value that ``--engine`` takes."""
+    return (AUTO, *discover.names("engines"))
+
+
+def get(name: str) -> Engine:
+    """Return the engine of that name."""
+    if name not in names():
+        raise unknown("engine", name, names())
+    return discover.load("engines", name).ENGINE
+
+
+def ranked() -> list[Engine]:
+    """Return every engine, the one that ``auto`` asks first in front."""
+    return sorted((get(name) for name in discover.names("engines")), key=lambda engine: engine.rank)
+
+
+def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    """Return the estimate of the named engine; ``auto`` takes the first that serves within the tolerance."""
+    if engine == AUTO:
+        return _first_that_serves(layer, direction, law, effort)
+    try:
+        return get(engine).estimate(layer, direction, law, effort)
+    except Unsupported as reason:
+        raise RequestError(
+            f"{layer.spec}: the {engine} engine cannot serve the {direction} direction: {reason}.",
+            "'normcal explain' lists the engines that can; --engine auto picks one.",
+        ) from None
+
+
+def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    """Ask each engine in turn; where none reaches the tolerance, keep the smallest error."""
+    missed: list[Estimate] = []
+    for engine in ranked():
+        if missed and engine.samples:
+            break  # sampling never beats a bound that a deterministic engine could state
+        try:
+            found = engine.estimate(layer, direction, law, effort)
+        except Unsupported:
+            continue
+        if found.status not in ("tolerance-missed", "overflow"):
+            return found
+        missed.append(found)
+    if not missed:
+        raise RequestError(f"{layer.spec}: no engine serves the {direction} direction.")
+    return min(missed, key=lambda found: found.worst_error)

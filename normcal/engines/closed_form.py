@@ -1,0 +1,35 @@
+"""The closed-form engine: the layer's own formula, in ball arithmetic."""
+
+from __future__ import annotations
+
+from normcal.engine import Effort, Engine
+from normcal.law import Normal
+from normcal.layer import FORWARD, Layer
+from normcal.result import Estimate
+
+
+class ClosedForm(Engine):
+    """Evaluates the layer's formula on balls, so that its rounding error is bounded as it goes."""
+
+    name = "closed-form"
+    rank = 1
+    summary = "the layer's own formula; the error is a bound on its rounding"
+
+    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+        if getattr(type(layer), f"closed_{direction}") is getattr(Layer, f"closed_{direction}"):
+            getattr(layer, f"closed_{direction}")(law, None)  # raises the reason before NumPy is loaded
+        import numpy as np
+
+        from normcal.engines._bounded import bounded, hypot
+        from normcal.numerics.balls import BALLS, Ball
+
+        with np.errstate(all="ignore"):
+            if direction == FORWARD:
+                mean, std = layer.closed_forward(law, BALLS)
+                return bounded(self.name, effort, mean, std, hypot(mean, std))
+            std = layer.closed_backward(law, BALLS)
+            return bounded(self.name, effort, Ball(0.0), std, std)
+
+
+ENGINE = ClosedForm()
+

@@ -1,0 +1,126 @@
+"""The Monte Carlo engine: simulates the layer and states a standard error.
+
+It shares no formula with the other engines. Samples come in blocks, each with its own child
+of the seed, and blocks are merged in their order, so that a seed gives the same bits
+whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+
+from normcal.engine import Effort, Engine
+from normcal.errors import RequestError
+from normcal.law import Normal
+from normcal.layer import DIRECTIONS, Layer
+from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
+
+DEFAULT_SAMPLES = 1_000_000
+DEFAULT_DRAWS = 400_000_000
+MOST_DRAWS = 1_000_000_000_000
+#: Random numbers in a block: small enough to stay in cache, large enough to hide the overhead.
+BLOCK_DRAWS = 65_536
+#: Fewer rows than this carrying the variance, and the standard error is not to be trusted.
+LEAST_INFORMATIVE = 100.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during sampling; carries the estimate of the draws so far, or None."""
+
+    def __init__(self, estimate: Estimate | None) -> None:
+        super().__init__()
+        self.estimate = estimate
+
+
+class MonteCarlo(Engine):
+    """Draws input and incoming gradient, runs the layer and its vector-Jacobian product."""
+
+    name = "monte-carlo"
+    rank = 3
+    samples = True
+    summary = "simulates the layer on random input; the error is one standard error"
+
+    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+        samples = samples_for(layer, effort.samples)
+        try:
+            moments = _sample(layer, direction, law, samples, effort)
+        except Interrupted as stop:
+            raise Interrupted(stop.estimate and _estimate(stop.estimate, law, effort)) from None
+        return _estimate(moments, law, effort)
+
+
+ENGINE = MonteCarlo()
+
+
+def samples_for(layer: Layer, asked: int | None) -> int:
+    """Return how many draws to take; refuse a request that would not end today."""
+    each = layer.draws()
+    if asked is None:
+        return max(min(DEFAULT_SAMPLES, DEFAULT_DRAWS // each), 1000)
+    if asked * each > MOST_DRAWS:
+        raise RequestError(
+            f"{layer.spec}: {asked:_} samples of {each:_} random numbers each are more than {MOST_DRAWS:.0e}.",
+            f"Accepted: --samples {MOST_DRAWS // each} or fewer.",
+        )
+    return asked
+
+
+def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
+    """Turn moments into an Estimate; where the error means nothing, say so and state none."""
+    values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
+    status, reason = OK, ""
+    if moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
+        values = [(value, math.inf) for value, _ in values]
+        status = TOLERANCE_MISSED
+        reason = "too few draws reach the part of the input where the layer varies, so that no standard error can be stated"
+    elif effort.tol is not None and moments.std_error > effort.tol * moments.std:
+        status, reason = TOLERANCE_MISSED, f"the standard error is above the tolerance {effort.tol:.1g}; take more samples"
+    found = [Value.of(value, error) for value, error in values]
+    return Estimate(ENGINE.name, *found, STANDARD_ERROR, status, reason, moments.rows, effort.seed)
+
+
+def _sample(layer: Layer, direction: str, law: Normal, samples: int, effort: Effort):
+    """Simulate block by block, on threads when asked, and merge in the order of the blocks."""
+    import numpy as np
+
+    from normcal.numerics.moments import Moments
+
+    rows = max(BLOCK_DRAWS // layer.draws(), 1)
+    key = DIRECTIONS.index(direction)
+
+    def block(number: int) -> Moments:
+        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(effort.seed, spawn_key=(key, number))))
+        with np.errstate(over="ignore", under="ignore"):
+            return Moments.of(layer.simulate(direction, rng, min(rows, samples - number * rows), law))
+
+    total = None
+    try:
+        for found in _in_order(block, math.ceil(samples / rows), effort.workers):
+            total = found if total is None else total.merge(found)
+            if effort.progress:
+                effort.progress(total.rows, samples)
+    except KeyboardInterrupt:
+        raise Interrupted(total) from None
+    return total
+
+
+def _in_order(task, count: int, workers: int):
+    """Yield task(0), task(1), ... in order, a few of them running ahead on threads."""
+    if workers == 1:
+        yield from map(task, range(count))
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = collections.deque()
+        try:
+            for number in range(count):
+                ahead.append(pool.submit(task, number))
+                if len(ahead) >= 4 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()

@@ -1,0 +1,1 @@
+"""Arithmetic that knows no layer: arrays, dual numbers, balls, panels, moment sums."""

@@ -1,0 +1,226 @@
+"""Ball arithmetic: a double, or an array of them, that carries a bound on its own error.
+
+Every operation returns a ball that holds the exact result for every choice of operands in
+their balls, so that the radius at the end of a formula is a bound on rounding and on
+whatever error came in. Radii are themselves computed in floating point; ``U`` is twice the
+unit roundoff and ``GROW`` inflates every radius, which covers that.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+U = 2.0**-52
+TINY = 5e-324
+GROW = 1.0 + 2.0**-48
+#: Relative error granted to exp, expm1, log1p and tanh of NumPy, whose vector forms may be 4 ulp off.
+ELEMENTARY = 6.0 * U
+#: Relative error granted to the C library's erfc.
+ERFC = 8.0 * U
+SQRT2 = math.sqrt(2.0)
+SQRT2PI = math.sqrt(2.0 * math.pi)
+
+
+class Ball:
+    """A midpoint and a radius; the exact number lies within the radius of the midpoint.
+
+    >>> third = Ball(1.0) / 3.0
+    >>> third.rad < 1e-15
+    True
+    """
+
+    __slots__ = ("mid", "rad")
+    __array_ufunc__ = None
+
+    def __init__(self, mid, rad=0.0) -> None:
+        self.mid = mid
+        self.rad = rad
+
+    def __add__(self, other):
+        other = ball(other)
+        mid = self.mid + other.mid
+        return Ball(mid, (self.rad + other.rad + U * np.abs(mid)) * GROW)
+
+    def __sub__(self, other):
+        other = ball(other)
+        mid = self.mid - other.mid
+        return Ball(mid, (self.rad + other.rad + U * np.abs(mid)) * GROW)
+
+    def __mul__(self, other):
+        other = ball(other)
+        mid = self.mid * other.mid
+        spread = np.abs(self.mid) * other.rad + self.rad * (np.abs(other.mid) + other.rad)
+        return Ball(mid, (spread + U * np.abs(mid)) * GROW + TINY)
+
+    def __truediv__(self, other):
+        other = ball(other)
+        mid = self.mid / other.mid
+        room = np.abs(other.mid) - other.rad
+        spread = np.where(room > 0.0, (self.rad + np.abs(mid) * other.rad) / np.where(room > 0.0, room, 1.0), np.inf)
+        return Ball(mid, (spread + U * np.abs(mid)) * GROW + TINY)
+
+    def __neg__(self):
+        return Ball(-self.mid, self.rad)
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __rtruediv__(self, other):
+        return ball(other) / self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __gt__(self, other):
+        return Comparison(self - other)
+
+    def __lt__(self, other):
+        return Comparison(ball(other) - self)
+
+    def square(self) -> Ball:
+        return self * self
+
+    def sum(self) -> Ball:
+        """Return the sum of all entries, itself rounded only once."""
+        mid = math.fsum(np.ravel(self.mid)) if np.all(np.isfinite(self.mid)) else np.sum(self.mid)
+        return Ball(mid, (np.sum(self.rad) + U * abs(mid)) * GROW)
+
+    def scaled(self, power: float) -> Ball:
+        """Return the ball times a power of two, which rounds nothing short of underflow."""
+        return Ball(self.mid * power, self.rad * power + TINY)
+
+    @property
+    def upper(self):
+        """The largest absolute value in the ball."""
+        return np.abs(self.mid) + self.rad
+
+
+class Comparison:
+    """Whether a difference is positive, and where its ball leaves that open."""
+
+    __slots__ = ("true", "open")
+
+    def __init__(self, difference: Ball) -> None:
+        self.true = difference.mid > 0.0
+        self.open = (np.abs(difference.mid) <= difference.rad) & (difference.rad > 0.0)
+
+
+def ball(x) -> Ball:
+    """Return ``x`` as a ball; a plain number is exact."""
+    return x if isinstance(x, Ball) else Ball(x)
+
+
+class Balls:
+    """The function namespace on balls. Each radius bounds the slope over the whole ball."""
+
+    def exp(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.exp(x.mid)
+        # far left of 0 a wide ball still ends far left of 0: e^(mid + rad), not e^mid times e^rad
+        spread = np.where(x.rad < 1.0, mid * np.expm1(np.minimum(x.rad, 1.0)), np.exp(x.mid + x.rad))
+        return _finite(mid, (spread + mid * ELEMENTARY) * GROW + TINY)
+
+    def expm1(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.expm1(x.mid)
+        return _finite(mid, (np.exp(x.mid) * np.expm1(x.rad) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def log1p(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.log1p(x.mid)
+        room = 1.0 + x.mid - x.rad
+        spread = np.where(room > 0.0, x.rad / np.where(room > 0.0, room, 1.0), np.inf)
+        return Ball(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def sqrt(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.sqrt(np.maximum(x.mid, 0.0))
+        low = np.sqrt(np.maximum(x.mid - x.rad, 0.0))
+        spread = np.where(low > 0.0, x.rad / np.where(low > 0.0, mid + low, 1.0), np.sqrt(np.maximum(x.mid, 0.0) + x.rad))
+        return Ball(mid, (spread + U * mid) * GROW)
+
+    def tanh(self, x: Ball) -> Ball:
+        mid = np.tanh(x.mid)
+        return Ball(mid, (_sech2(x.mid) * x.rad * np.exp(2.0 * x.rad) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def sech2(self, x: Ball) -> Ball:
+        mid = _sech2(x.mid)
+        relative = np.expm1(2.0 * x.rad) + 4.0 * ELEMENTARY + 2.0 * U * np.abs(x.mid)
+        return Ball(mid, mid * relative * GROW + TINY)
+
+    def sigmoid(self, x: Ball) -> Ball:
+        decay = np.exp(-np.abs(x.mid))
+        mid = np.where(x.mid > 0.0, 1.0, decay) / (1.0 + decay)
+        slope = decay / (1.0 + decay) ** 2  # |(log slope)'| <= 1, so exp(rad) covers the ball
+        return Ball(mid, (slope * x.rad * np.exp(x.rad) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+
+    def softplus(self, x: Ball) -> Ball:
+        decay = np.exp(-np.abs(x.mid))
+        mid = np.maximum(x.mid, 0.0) + np.log1p(decay)
+        slope = np.where(x.mid > 0.0, 1.0, decay) / (1.0 + decay)
+        return Ball(mid, (slope * x.rad * np.exp(x.rad) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+
+    def phi(self, x: Ball) -> Ball:
+        r"""Standard normal density :math:`\varphi`; relative slope is \|x\|."""
+        x = ball(x)
+        mid = np.exp(-0.5 * x.mid * x.mid) / SQRT2PI
+        size = np.abs(x.mid)
+        relative = np.expm1((size + x.rad) * x.rad + 0.75 * U * size * size) + 2.0 * ELEMENTARY
+        return Ball(mid, mid * relative * GROW + TINY)
+
+    def Phi(self, x: Ball) -> Ball:
+        r"""Standard normal distribution function :math:`\Phi`, accurate in both tails."""
+        x = ball(x)
+        mid = 0.5 * _erfc(-x.mid / SQRT2)
+        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
+        steepest = np.exp(-0.5 * near * near) / SQRT2PI
+        return Ball(mid, (steepest * (x.rad + U * np.abs(x.mid)) * (1 + ELEMENTARY) + ERFC * mid) * GROW + TINY)
+
+    def log_Phi(self, x: Ball) -> Ball:
+        r"""Logarithm of :math:`\Phi`; its slope is below ``2 phi`` right of 0 and ``1 + |x|`` left of it."""
+        right = x.mid > -1.0
+        beyond = 0.5 * _erfc(np.maximum(x.mid, -1.0) / SQRT2)
+        below = np.maximum(0.5 * _erfc(-np.clip(x.mid, -37.0, -1.0) / SQRT2), TINY)
+        far = -0.5 * x.mid * x.mid - np.log(SQRT2PI * np.maximum(-x.mid, 1.0))
+        mid = np.where(right, np.log1p(-beyond), np.where(x.mid > -37.0, np.log(below), far))
+        size = np.maximum(np.abs(x.mid) - x.rad, 0.0)
+        slope = np.where(x.mid - x.rad > 0.0, 2.0 * np.exp(-0.5 * size * size) / SQRT2PI, 1.0 + np.abs(x.mid) + x.rad)
+        own = np.where(x.mid > -37.0, (ERFC + ELEMENTARY) * np.abs(mid) + np.where(right, 0.0, ERFC), 1.0)
+        return Ball(mid, (slope * (x.rad + U * np.abs(x.mid)) + own) * GROW + TINY)
+
+    def maximum(self, a: Ball, b: Ball) -> Ball:
+        a, b = ball(a), ball(b)
+        wider = np.maximum(a.rad, b.rad)
+        clear = np.abs(a.mid - b.mid) > a.rad + b.rad
+        return Ball(np.maximum(a.mid, b.mid), np.where(clear, np.where(a.mid > b.mid, a.rad, b.rad), wider))
+
+    def where(self, condition: Comparison, a: Ball, b: Ball) -> Ball:
+        """Choose by a comparison; where that is open, the ball holds both branches."""
+        a, b = ball(a), ball(b)
+        mid = np.where(condition.true, a.mid, b.mid)
+        rad = np.where(condition.true, a.rad, b.rad)
+        if np.any(condition.open):
+            both = np.abs(np.subtract(a.mid, b.mid)) + np.maximum(a.rad, b.rad)
+            rad = np.where(condition.open, both, rad)
+        return Ball(mid, rad)
+
+
+BALLS = Balls()
+
+
+def _finite(mid, rad) -> Ball:
+    """Give an overflowed midpoint an infinite radius instead of an undefined one."""
+    return Ball(mid, np.where(np.isfinite(mid), rad, np.inf))
+
+
+def _sech2(x):
+    decay = np.exp(-2.0 * np.abs(x))
+    return 4.0 * decay / (1.0 + decay) ** 2
+
+
+def _erfc(x):
+    """Complementary error function by the C library: exact in the tail, and no SciPy to import."""
+    flat = np.ravel(x).tolist()
+    return np.fromiter(map(math.erfc, flat), float, len(flat)).reshape(np.shape(x))

@@ -1,0 +1,153 @@
+r"""Composite Gauss-Legendre integration over the standard normal variable, in ball arithmetic.
+
+The line of :math:`z` is cut at every kink and at every scale on which an integrand changes.
+On each panel the integrand is known at the nodes as balls; the discrete Legendre
+coefficients of highest degree tell how well the panel resolves it. Gauss-Legendre
+quadrature integrates degrees up to twice as high, so the size of those coefficients is a
+generous bound on its truncation error, and a fair one on that of the antiderivative.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import legendre
+
+from normcal.numerics.balls import GROW, TINY, U, Ball
+
+NODES = 20
+#: The density of z is below the smallest double beyond this.
+REACH = 38.5
+_GAUSSIAN_EDGES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 18, 23, 30, REACH)
+#: Legendre coefficients are trusted to fall at least as fast as these factors assume.
+_SAFETY = 4.0
+_TAIL = 3
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Gauss-Legendre nodes and weights on [-1, 1] with the matrices that go with them."""
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    tail: np.ndarray  # (NODES, _TAIL): values -> Legendre coefficients of highest degree
+    from_left: np.ndarray  # (NODES, NODES): values -> integral from -1 to each node
+
+
+@functools.cache
+def rule() -> Rule:
+    """Return the rule, computed once."""
+    t, w = legendre.leggauss(NODES)
+    t = 0.5 * (t - t[::-1])  # exactly symmetric, so that odd integrands cancel exactly
+    w = 0.5 * (w + w[::-1])
+    degrees = np.arange(NODES)
+    values = legendre.legvander(t, NODES)
+    coefficients = (values[:, :NODES] * w[:, None]) * (degrees + 0.5)
+    steps = np.empty((NODES, NODES))
+    steps[:, 0] = t + 1.0
+    steps[:, 1:] = (values[:, 2:] - values[:, : NODES - 1]) / (2.0 * degrees[1:] + 1.0)
+    return Rule(t, w, coefficients[:, -_TAIL:], steps @ coefficients.T)
+
+
+def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first mesh: panel edges in z and the radius within which each is known.
+
+    ``kinks`` are (z, radius); ``features`` are (z, scale): the integrand changes around z on
+    lengths from ``scale`` upwards. Edges lie at z and at distances that double from there.
+    """
+    radius_at = {float(z): 0.0 for edge in _GAUSSIAN_EDGES for z in (edge, -edge)}
+    for centre, scale in features:
+        distance = max(scale, 2.0**-200)
+        radius_at[centre] = 0.0
+        while distance < 4.0:
+            radius_at[centre - distance] = radius_at[centre + distance] = 0.0
+            distance *= 2.0
+    fixed = [(z, radius) for z, radius in kinks if -REACH < z < REACH]
+    free = [z for z in radius_at if -REACH <= z <= REACH and not _crowded(z, fixed)]
+    merged = sorted({**{z: 0.0 for z in free}, 0.0: 0.0, **dict(fixed)}.items())
+    return np.array([z for z, _ in merged]), np.array([radius for _, radius in merged])
+
+
+def _crowded(z: float, fixed: list[tuple[float, float]]) -> bool:
+    return any(abs(z - kink) <= max(1e-10 * abs(kink), 4.0 * radius, 1e-300) for kink, radius in fixed)
+
+
+class Panels:
+    """A mesh of panels over z with an edge at 0, and integration of balls over it."""
+
+    def __init__(self, edges: np.ndarray, radii: np.ndarray) -> None:
+        self.edges, self.radii = edges, radii
+        self.coarse = np.zeros(len(edges) - 1, bool)
+        left, right = edges[:-1], edges[1:]
+        reach = np.maximum(radii[:-1], radii[1:])[:, None]
+        half = (0.5 * (right - left))[:, None]
+        self.half = Ball(half, (reach + U * half) * GROW)
+        z = (0.5 * (left + right))[:, None] + half * rule().nodes
+        size = np.maximum(np.abs(left), np.abs(right))[:, None]
+        # the node and the weight follow the panel, so an edge known to a radius moves both
+        self.z = Ball(z, np.broadcast_to(1.25 * U * size + 2.0 * reach, z.shape))
+
+    def bisect(self, crowded: np.ndarray) -> Panels:
+        """Return the mesh with the marked panels cut in half."""
+        middles = 0.5 * (self.edges[:-1] + self.edges[1:])[crowded]
+        order = np.argsort(np.concatenate([self.edges, middles]), kind="stable")
+        radii = np.concatenate([self.radii, np.zeros(len(middles))])[order]
+        return Panels(np.concatenate([self.edges, middles])[order], radii)
+
+    def unresolved(self, f: Ball) -> np.ndarray:
+        """Bound, for each panel, the error of integrating ``f`` because its degree is too high."""
+        tail = np.abs(_finite(f.mid) @ rule().tail).sum(axis=1)
+        return _SAFETY * self.half.mid[:, 0] * tail
+
+    def integral(self, f: Ball) -> Ball:
+        """Return the integral of ``f`` over all panels, rounding and truncation bounded."""
+        total = (f * self.half * Ball(rule().weights, 4.0 * U * rule().weights)).sum()
+        return Ball(total.mid, (total.rad + self.unresolved(f).sum()) * GROW)
+
+    def antiderivative(self, f: Ball) -> Ball:
+        """Return the integral of ``f`` from 0 to each node, built outwards from 0."""
+        from_left = rule().from_left
+        right = _running(self, f, from_left, self.edges[:-1] >= 0.0, slice(None))
+        left = _running(self, f, from_left[::-1, ::-1], self.edges[:-1] < 0.0, slice(None, None, -1))
+        return Ball(np.concatenate([-left.mid, right.mid]), np.concatenate([left.rad, right.rad]))
+
+
+def _running(panels: Panels, f: Ball, step: np.ndarray, side: np.ndarray, outwards: slice) -> Ball:
+    """Integrate outwards from 0 over the panels of one side; the result has one row a panel."""
+    weights = rule().weights
+    mid, rad = _finite(f.mid[side][outwards]), f.rad[side][outwards]
+    half = panels.half.mid[side][outwards]
+    slack = panels.half.rad[side][outwards] / half
+    inside = half * (mid @ step.T)
+    whole = half * (mid @ weights)[:, None]
+    size = half * (np.abs(mid) @ weights)[:, None]
+    spread = half * (rad @ weights)[:, None] + size * (16.0 * U + slack)
+    spread = spread + panels.unresolved(f)[side][outwards][:, None] + TINY
+    long = np.longdouble  # wider than a double on most machines; the bound asks for its precision
+    start = np.zeros((1, 1), long)
+    before = np.cumsum(np.vstack([start, whole[:-1].astype(long)]), axis=0).astype(float)
+    behind = np.cumsum(np.vstack([np.zeros((1, 1)), size[:-1]]), axis=0)
+    rounding = (len(half) * float(np.finfo(long).eps) + U) * behind
+    total = before + inside
+    error = (np.cumsum(spread, axis=0) + rounding + U * np.abs(total)) * GROW
+    return Ball(total[outwards], np.broadcast_to(error, total.shape)[outwards])
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+
+
+def power_of_two_near(size: float) -> float:
+    """Return the power of two whose product with ``size`` lies in [0.5, 1), to scale without rounding.
+
+    >>> power_of_two_near(12.0)
+    0.0625
+    """
+    if not 0.0 < size < math.inf:
+        return 1.0
+    return 2.0 ** min(max(-math.frexp(size)[1], -1020), 1020)

@@ -1,0 +1,67 @@
+"""The one path: Request and layers -> engine -> Result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from normcal import engine
+from normcal.engines.monte_carlo import Interrupted, samples_for
+from normcal.errors import Unsupported
+from normcal.layer import Layer
+from normcal.request import Request
+from normcal.result import Estimate, LayerResult, Result
+
+#: label, draws done, draws in all
+Progress = Callable[[str, int, int], None]
+
+
+def run(request: Request, layers: list[Layer], progress: Progress | None = None) -> Result:
+    """Compute every layer; on Ctrl-C return what is there, the interrupted estimate included."""
+    rows: list[LayerResult] = []
+    _check_budget(request, layers)
+    for layer in layers:
+        found: dict[str, Estimate | None] = {"forward": None, "backward": None}
+        stopped = False
+        try:
+            for direction in request.directions:
+                effort = request.effort(_labelled(progress, f"{layer.spec} {direction}"))
+                found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort)
+        except Interrupted as stop:
+            found[direction], stopped = stop.estimate, True
+        except KeyboardInterrupt:
+            stopped = True
+        if not stopped or any(found.values()):
+            rows.append(LayerResult(layer, **found, notes=_notes(layer, request, found)))
+        if stopped:
+            return Result(tuple(rows), request.law, interrupted=True)
+    return Result(tuple(rows), request.law)
+
+
+def _check_budget(request: Request, layers: list[Layer]) -> None:
+    """Refuse more samples than can be drawn before the first of them is."""
+    if request.samples is None:
+        return
+    for layer in layers:
+        try:
+            samples_for(layer, request.samples)
+        except Unsupported:
+            continue  # Monte Carlo does not serve this layer; the engine says so if it is asked
+
+
+def _labelled(progress: Progress | None, label: str):
+    return None if progress is None else lambda done, total: progress(label, done, total)
+
+
+def _notes(layer: Layer, request: Request, found: dict[str, Estimate | None]) -> tuple[str, ...]:
+    """Collect what a reader must know: the layer's own remarks, and what fell short."""
+    notes = list(layer.notes(request.law))
+    for direction, estimate in found.items():
+        if estimate is None:
+            continue
+        if estimate.reason:
+            notes.append(f"{layer.spec}, {direction}: {estimate.status}: {estimate.reason}")
+        elif estimate.std.value == 0.0:
+            notes.append(f"{layer.spec}, {direction}: the std is 0, so there is no gain")
+    return tuple(notes)
+
+

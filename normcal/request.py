@@ -1,0 +1,90 @@
+"""What a user asks for: options over the config file over defaults, fully checked, no numerics."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from normcal import engine as engines
+from normcal.errors import RequestError, echo, unknown
+from normcal.law import Normal
+from normcal.layer import DIRECTIONS
+
+BOTH = "both"
+MOST_SAMPLES = 100_000_000_000
+MOST_WORKERS = 256
+LARGEST = 1e300
+MOST_DIGITS = 17
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a computation. None means that the user left it open."""
+
+    direction: str = BOTH
+    mean: float = 0.0
+    std: float = 1.0
+    engine: str = engines.AUTO
+    tol: float | None = None
+    samples: int | None = None
+    seed: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        _choice("direction", self.direction, (*DIRECTIONS, BOTH))
+        _choice("engine", self.engine, engines.names())
+        _number("mean", self.mean, -LARGEST, LARGEST)
+        _number("std", self.std, 0.0, LARGEST)
+        if self.tol is not None:
+            _number("tol", self.tol, 0.0, 1.0, open_low=True)
+        if self.samples is not None:
+            _whole("samples", self.samples, 2, MOST_SAMPLES)
+        _whole("seed", self.seed, 0, 2**64 - 1)
+        _whole("workers", self.workers, 1, MOST_WORKERS)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The options' names, the same on the command line and in a config."""
+        return tuple(field.name for field in fields(cls))
+
+    def updated(self, options: dict[str, Any]) -> Request:
+        """Return the request with the options that were given (not None) put over it."""
+        return replace(self, **{name: value for name, value in options.items() if value is not None})
+
+    @property
+    def law(self) -> Normal:
+        return Normal(float(self.mean), float(self.std))
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        return DIRECTIONS if self.direction == BOTH else (self.direction,)
+
+    def effort(self, progress=None) -> engines.Effort:
+        return engines.Effort(self.tol, self.samples, self.seed, self.workers, progress)
+
+
+def default_workers() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(value, str):
+        raise RequestError(f"{name} cannot be {echo(value)}.", f"Accepted: {', '.join(known)}.")
+    if value not in known:
+        raise unknown(name, value, known)
+
+
+def _number(name: str, value: Any, low: float, high: float, *, open_low: bool = False) -> None:
+    """Refuse what is no finite number of the interval, naming it."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high or (open_low and value == low):
+        bracket = "(" if open_low else "["
+        raise RequestError(f"{name} cannot be {echo(value)}.", f"Accepted: a number in {bracket}{low:g}, {high:g}].")
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RequestError(f"{name} cannot be {echo(value)}.", f"Accepted: a whole number from {low} to {high:_}.")

@@ -1,0 +1,155 @@
+"""What a computation returns: values with errors, per direction and per layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from normcal import __version__
+from normcal.law import STANDARD, Normal
+from normcal.layer import Layer
+
+SCHEMA = "normcal/1"
+BOUND, STANDARD_ERROR = "bound", "standard-error"
+OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
+QUANTITIES = ("mean", "std", "rms", "gain", "rms_gain")
+_ROUNDING = 2.0**-51
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number and its absolute error; an absent number is None, so is an error that cannot be stated."""
+
+    value: float | None = None
+    error: float | None = None
+
+    @classmethod
+    def of(cls, mid: float, rad: float) -> Value:
+        """Return the value of a ball; what is no finite number is absent."""
+        mid, rad = float(mid), float(rad)
+        return cls(mid if math.isfinite(mid) else None, rad if math.isfinite(rad) and math.isfinite(mid) else None)
+
+    def reciprocal(self) -> Value:
+        """Return 1/value, with the error that follows."""
+        if not self.value:
+            return Value()
+        inverse = 1.0 / self.value
+        if not math.isfinite(inverse):
+            return Value()
+        if self.error is None or self.error >= abs(self.value):
+            return Value(inverse)
+        return Value(inverse, self.error * inverse / (abs(self.value) - self.error) + _ROUNDING * abs(inverse))
+
+    def over(self, other: Value) -> Value:
+        """Return value/other; errors add, as they may when both come from one source."""
+        inverse = other.reciprocal()
+        if self.value is None or inverse.value is None:
+            return Value()
+        ratio = self.value / other.value
+        if not math.isfinite(ratio):
+            return Value()
+        if self.error is None or inverse.error is None:
+            return Value(ratio)
+        error = abs(inverse.value) * self.error + inverse.error * (abs(self.value) + self.error)
+        return Value(ratio, error + _ROUNDING * abs(ratio))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an engine found for one direction of one layer."""
+
+    engine: str
+    mean: Value
+    std: Value
+    rms: Value
+    error_kind: str = BOUND
+    status: str = OK
+    reason: str = ""
+    samples: int | None = None
+    seed: int | None = None
+
+    @property
+    def gain(self) -> Value:
+        """1/std."""
+        return self.std.reciprocal()
+
+    @property
+    def rms_gain(self) -> Value:
+        """1/rms."""
+        return self.rms.reciprocal()
+
+    @property
+    def worst_error(self) -> float:
+        """The larger of the errors of mean and std; infinite when one cannot be stated."""
+        errors = (self.mean.error, self.std.error)
+        return math.inf if None in errors else max(errors)
+
+    def data(self) -> dict:
+        """Return the record as DESIGN fixes it."""
+        record: dict = {name: getattr(self, name).value for name in QUANTITIES}
+        record |= {"status": self.status, "engine": self.engine}
+        if self.reason:
+            record["reason"] = self.reason
+        record["error"] = {"kind": self.error_kind} | {name: getattr(self, name).error for name in QUANTITIES}
+        if self.samples is not None:
+            record |= {"samples": self.samples, "seed": self.seed}
+        return record
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """A layer with what was found for it; a direction that was not asked for is None."""
+
+    layer: Layer
+    forward: Estimate | None
+    backward: Estimate | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def jacobian_factor(self) -> Value:
+        """Backward std over forward std."""
+        if self.forward is None or self.backward is None:
+            return Value()
+        return self.backward.std.over(self.forward.std)
+
+    def quantity(self, path: str) -> Value:
+        """Return ``forward.mean``, ``backward.gain``, ``jacobian_factor`` ..."""
+        if path == "jacobian_factor":
+            return self.jacobian_factor
+        direction, _, name = path.partition(".")
+        found = getattr(self, direction)
+        return Value() if found is None else getattr(found, name)
+
+    def data(self) -> dict:
+        params = {k: list(v) if isinstance(v, tuple) else v for k, v in self.layer.values().items()}
+        factor = self.jacobian_factor
+        return {
+            "layer": self.layer.name,
+            "spec": self.layer.spec,
+            "params": params,
+            "forward": self.forward and self.forward.data(),
+            "backward": self.backward and self.backward.data(),
+            "jacobian_factor": factor.value,
+            "jacobian_factor_error": factor.error,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything one request produced."""
+
+    layers: tuple[LayerResult, ...]
+    law: Normal = STANDARD
+    interrupted: bool = False
+    title: str = ""
+    extra: dict = field(default_factory=dict)
+
+    def data(self) -> dict:
+        """Return the document that JSON and YAML write."""
+        head = {"schema": SCHEMA, "generator": f"normcal {__version__}"}
+        assumptions = {"input": self.law.data(), "gradient": STANDARD.data()}
+        return head | {"assumptions": assumptions, "layers": [row.data() for row in self.layers]} | self.extra
+
+
+PATHS = tuple(f"{d}.{q}" for d in ("forward", "backward") for q in QUANTITIES) + ("jacobian_factor",)

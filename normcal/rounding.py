@@ -1,0 +1,94 @@
+"""How many digits a stated error allows; the only place that rounds."""
+
+from __future__ import annotations
+
+import math
+
+from normcal.result import Value
+
+MOST = 17
+DEFAULT = 10
+#: Numbers outside [10^-LOW, 10^HIGH) are written with an exponent.
+LOW, HIGH = 4, 15
+
+
+def text(value: Value, digits: int | None = None) -> str:
+    """Write a value with at most ``digits`` significant digits, and no more than its error allows.
+
+    The last digit written is worth more than the error. An absent value is empty; a value
+    whose error cannot be stated is written short, after ``~``.
+
+    >>> text(Value(0.39894228040143, 2e-6))
+    '0.39894'
+    >>> text(Value(0.39894228040143, 1e-16), 5)
+    '0.39894'
+    """
+    if value.value is None:
+        return ""
+    if value.error is None:
+        return f"~{significant(value.value, min(digits or 3, 3))}"
+    return significant(value.value, allowed(value, digits))
+
+
+def allowed(value: Value, digits: int | None = None) -> int:
+    """Return how many significant digits to write."""
+    most = digits or DEFAULT
+    if not value.error or not value.value:
+        return most
+    meaningful = math.floor(math.log10(abs(value.value))) - math.floor(math.log10(value.error))
+    return max(min(most, meaningful), 1)
+
+
+def with_error(value: Value, digits: int | None = None) -> str:
+    """Write a sampled value to two digits of its standard error, with the error.
+
+    >>> with_error(Value(0.39912345, 0.00058))
+    '0.39912 ± 0.00058'
+    """
+    if value.value is None or value.error is None:
+        return text(value, digits)
+    if value.error == 0.0:
+        return f"{significant(value.value, digits or DEFAULT)} ± 0"
+    places = 1 - math.floor(math.log10(value.error))
+    if not 0 <= places <= 18:
+        return f"{value.value:.3g} ± {value.error:.1e}"
+    if digits:
+        size = math.floor(math.log10(abs(value.value))) if value.value else 0
+        places = min(places, max(digits - 1 - size, 0))
+    return f"{value.value:.{places}f} ± {value.error:.{places}f}"
+
+
+def error(value: float | None) -> str:
+    """Write an error: one digit, rounded up so that it is never understated.
+
+    >>> error(1.2e-16), error(0.0), error(None)
+    ('2e-16', '0', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    if value == 0.0:
+        return "0"
+    exponent = math.floor(math.log10(value))
+    lead = math.ceil(value / 10.0**exponent * (1.0 - 1e-12)) if exponent > -300 else 9
+    return f"1e{exponent + 1:03d}" if lead >= 10 else f"{lead}e{exponent:03d}"
+
+
+def significant(value: float, digits: int) -> str:
+    """Write ``digits`` significant digits, without an exponent where a person would not want one.
+
+    >>> significant(0.5, 10), significant(1485.0131, 5), significant(1.4605e-34, 4)
+    ('0.5', '1485', '1.461e-34')
+    """
+    if value == 0.0:
+        return "0"
+    if not 10.0**-LOW <= abs(value) < 10.0**HIGH:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return f"{_trimmed(mantissa)}e{int(exponent):03d}"
+    rounded = float(f"{value:.{digits - 1}e}")
+    places = max(digits - 1 - math.floor(math.log10(abs(rounded))), 0)
+    return _trimmed(f"{rounded:.{places}f}")
+
+
+def _trimmed(number: str) -> str:
+    """Drop zeros behind the point: 0.5000000000 says no more than 0.5."""
+    return number.rstrip("0").rstrip(".") if "." in number else number
