@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 LONGEST_ECHO = 80
@@ -50,6 +49,8 @@ def near_misses(word: str, known: Iterable[str]) -> list[str]:
     >>> near_misses("rellu", ["relu", "elu", "gelu", "tanh"])
     ['relu', 'elu', 'gelu']
     """
+    import difflib  # only a mistake needs it
+
     known = list(known)
     lowered = word[:LONGEST_ECHO].lower().replace("-", "_").replace(" ", "_")
     starts = [name for name in known if len(lowered) > 2 and name.startswith(lowered)]

@@ -39,7 +39,7 @@ def run(request: Request, layers: list[Layer], progress: Progress | None = None)
 
 def _check_budget(request: Request, layers: list[Layer]) -> None:
     """Refuse more samples than can be drawn before the first of them is."""
-    if request.samples is None:
+    if request.samples is None or request.engine == engine.AUTO or not engine.get(request.engine).samples:
         return
     for layer in layers:
         try:

@@ -30,7 +30,7 @@ class Request:
     tol: float | None = None
     samples: int | None = None
     seed: int = 0
-    workers: int = 1
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         _choice("direction", self.direction, (*DIRECTIONS, BOTH))
@@ -42,7 +42,8 @@ class Request:
         if self.samples is not None:
             _whole("samples", self.samples, 2, MOST_SAMPLES)
         _whole("seed", self.seed, 0, 2**64 - 1)
-        _whole("workers", self.workers, 1, MOST_WORKERS)
+        if self.workers is not None:
+            _whole("workers", self.workers, 1, MOST_WORKERS)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ class Request:
         return DIRECTIONS if self.direction == BOTH else (self.direction,)
 
     def effort(self, progress=None) -> engines.Effort:
-        return engines.Effort(self.tol, self.samples, self.seed, self.workers, progress)
+        return engines.Effort(self.tol, self.samples, self.seed, self.workers or default_workers(), progress)
 
 
 def default_workers() -> int:

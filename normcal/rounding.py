@@ -15,8 +15,8 @@ LOW, HIGH = 4, 15
 def text(value: Value, digits: int | None = None) -> str:
     """Write a value with at most ``digits`` significant digits, and no more than its error allows.
 
-    The last digit written is worth more than the error. An absent value is empty; a value
-    whose error cannot be stated is written short, after ``~``.
+    The last digit written is worth more than the error; a value that its error swallows is 0.
+    An absent value is empty; one whose error cannot be stated is written short, after ``~``.
 
     >>> text(Value(0.39894228040143, 2e-6))
     '0.39894'
@@ -25,6 +25,8 @@ def text(value: Value, digits: int | None = None) -> str:
     """
     if value.value is None:
         return ""
+    if value.error is not None and abs(value.value) <= value.error:
+        return "0"
     if value.error is None:
         return f"~{significant(value.value, min(digits or 3, 3))}"
     return significant(value.value, allowed(value, digits))

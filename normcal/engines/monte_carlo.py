@@ -17,7 +17,7 @@ from normcal.layer import DIRECTIONS, Layer
 from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
 
 DEFAULT_SAMPLES = 1_000_000
-DEFAULT_DRAWS = 400_000_000
+DEFAULT_DRAWS = 200_000_000
 MOST_DRAWS = 1_000_000_000_000
 #: Random numbers in a block: small enough to stay in cache, large enough to hide the overhead.
 BLOCK_DRAWS = 65_536

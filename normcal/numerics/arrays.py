@@ -41,5 +41,11 @@ class Arrays:
 
         return ndtr(x)
 
+    @staticmethod
+    def log_Phi(x):
+        from scipy.special import log_ndtr
+
+        return log_ndtr(x)
+
 
 ARRAYS = Arrays()

@@ -1,0 +1,92 @@
+"""The click group: its sub-commands are the files of ``commands/``, imported when called."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from normcal import __version__, discover
+from normcal.errors import NormcalError, unknown
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+
+class Refused(click.ClickException):
+    """A NormcalError as click shows it: message and hint on stderr, the documented exit code."""
+
+    def __init__(self, error: NormcalError) -> None:
+        super().__init__(error.message)
+        self.hint = error.hint
+        self.exit_code = error.exit_code
+
+    def show(self, file=None) -> None:
+        click.echo(f"Error: {self.message}", err=True)
+        if self.hint:
+            click.echo(self.hint, err=True)
+
+
+class Commands(click.Group):
+    """A group that finds its commands by file name, and offers near misses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(discover.names("commands"))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return discover.load("commands", name).command if name in self.list_commands(ctx) else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if not args[0].startswith("-") and args[0] not in self.list_commands(ctx) and not ctx.resilient_parsing:
+            raise unknown("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except NormcalError as error:
+            raise Refused(error) from None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  normcal compute relu --direction backward
+  normcal compute "leaky_relu(negative_slope=0.2)" gelu --mean 0.5 --std 2
+  normcal table --format markdown
+  normcal explain "max_pool(kernel_size=2)"
+  normcal verify relu gelu
+\b
+Completion of commands, options and layer names (bash; also zsh, fish):
+  eval "$(_NORMCAL_COMPLETE=bash_source normcal)"
+\b
+Exit codes: 0 fine, 1 a check failed, 2 wrong usage, config or file,
+130 interrupted, 141 the output pipe was closed.""",
+)
+@click.version_option(__version__, prog_name="normcal")
+def group() -> None:
+    """Mean and standard deviation of neural-network layers, forward and backward, under Gaussian input.
+
+    Exact where a formula exists, by quadrature with an error bound where none does, by Monte
+    Carlo with a standard error as the independent witness.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the program; the one place that turns errors into exit codes."""
+    try:
+        code = group.main(args, prog_name="normcal", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # what is still buffered has nowhere to go; without this Python complains at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = PIPE_CLOSED
+    sys.exit(code if isinstance(code, int) else 0)

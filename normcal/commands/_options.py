@@ -1,0 +1,128 @@
+"""Options and arguments that several commands share, and how they reach a Request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from normcal import discover
+from normcal.errors import RequestError
+
+
+def _complete(words: Callable[[], tuple[str, ...] | list[str]]):
+    return lambda ctx, param, start: [word for word in words() if word.startswith(start)]
+
+
+def _engines() -> tuple[str, ...]:
+    return ("auto", *discover.names("engines"))
+
+
+def _formats() -> tuple[str, ...]:
+    return discover.names("renderers")
+
+
+def _directions() -> tuple[str, ...]:
+    return ("forward", "backward", "both")
+
+
+def complete_specs(ctx, param, start: str) -> list[str]:
+    """Offer layer names; behind a layer's parenthesis, its parameters."""
+    from normcal import catalog
+
+    name, bracket, typed = start.partition("(")
+    if not bracket:
+        return [known for known in catalog.classes() if known.startswith(start)]
+    if name not in catalog.classes():
+        return []
+    done, _, last = typed.rpartition(",")
+    head = f"{name}({done}{', ' if done else ''}"
+    return [f"{head}{p.name}=" for p in catalog.classes()[name].params if p.name.startswith(last.strip())]
+
+
+class Whole(click.ParamType):
+    """A whole number that may be written 1000000, 1_000_000 or 1e6."""
+
+    name = "integer"
+
+    def convert(self, value, param, ctx):
+        try:
+            return int(value)
+        except ValueError:
+            pass
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if number != number or abs(number) > 1e18 or number != int(number):
+            raise RequestError(f"{param.opts[0]} cannot be {value!r}.", "Accepted: a whole number such as 100000 or 1e5.")
+        return int(number)
+
+
+specs = click.argument("specs", nargs=-1, metavar="SPEC...", shell_complete=complete_specs)
+
+_ENGINE = click.option("--engine", metavar="|".join(_engines()), shell_complete=_complete(_engines),
+                       help="How to get the numbers.  [default: auto, the first that serves]")
+_COMPUTATION = (
+    click.option("--direction", metavar="|".join(_directions()), shell_complete=_complete(_directions),
+                 help="Which pass to compute.  [default: both]"),
+    click.option("--mean", type=float, help="Mean of the input's normal law.  [default: 0]"),
+    click.option("--std", type=float, help="Its standard deviation; 0 is a constant input.  [default: 1]"),
+    _ENGINE,
+    click.option("--tol", type=float,
+                 help="Relative error to reach; a miss is said in the status.  [default: 1e-12 for bounds]"),
+)
+_SAMPLING = (
+    click.option("--samples", type=Whole(), metavar="N",
+                 help="Monte Carlo draws of the whole layer.  [default: 1e6, fewer for wide layers]"),
+    click.option("--seed", type=Whole(), metavar="N", help="Seed of the draws.  [default: 0]"),
+    click.option("--workers", type=Whole(), metavar="N",
+                 help="Threads that draw; their number changes no bit.  [default: all processors]"),
+)
+_OUTPUT = (
+    click.option("--format", metavar="|".join(_formats()), shell_complete=_complete(_formats),
+                 help="Output format.  [default: text, or what the suffix of --output says]"),
+    click.option("--digits", type=Whole(), metavar="N",
+                 help="Significant digits in text and markdown, as far as the error allows; "
+                      "the other formats keep every digit.  [default: 10]"),
+    click.option("--output", "-o", type=click.Path(), metavar="FILE",
+                 help="Write to a file, whole or not at all; its suffix picks the format."),
+)
+
+
+def computation(command):
+    """Add the options that say what is computed."""
+    return _added(command, _COMPUTATION + _SAMPLING)
+
+
+def computation_but_engine(command):
+    """Add them but for the engine, for a command that runs every one."""
+    return _added(command, tuple(o for o in _COMPUTATION if o is not _ENGINE) + _SAMPLING)
+
+
+def input_law(command):
+    """Add the options of the input law alone."""
+    return _added(command, _COMPUTATION[1:3])
+
+
+def sampling(command):
+    """Add the options of Monte Carlo alone."""
+    return _added(command, _SAMPLING)
+
+
+def output(command):
+    """Add the options that say where and how the result is written."""
+    return _added(command, _OUTPUT)
+
+
+def _added(command, options):
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def need_specs(specs: tuple[str, ...], command: str) -> list[str]:
+    """Refuse an empty list of SPECs with what to type instead."""
+    if not specs:
+        raise RequestError("No layer given.", f"Try 'normcal {command} relu'; 'normcal layers' lists what there is.")
+    return list(specs)

@@ -1,0 +1,60 @@
+"""Where a Report goes: a file, a terminal or a pipe; remarks go to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import click
+
+from normcal.errors import RequestError
+
+MOST_DIGITS = 17
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output options, checked before any work is done."""
+
+    renderer: object
+    path: str | None
+    digits: int | None
+
+    @classmethod
+    def checked(cls, format: str | None, digits: int | None, output: str | None, default: str = "text") -> Output:
+        from normcal import renderer
+
+        path = None if output in (None, "-") else output
+        if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS):
+            raise RequestError(f"digits cannot be {digits}.", f"Accepted: a whole number from 1 to {MOST_DIGITS}.")
+        chosen = renderer.choose(format, path, default)
+        if path is not None:
+            renderer.check_writable(path)
+        return cls(chosen, path, digits)
+
+    def write(self, report) -> None:
+        """Render the report and put it where it belongs."""
+        from normcal import renderer
+
+        text = self.renderer.render(report, self._view())
+        if self.path is None:
+            click.echo(text, nl=False)
+        else:
+            renderer.save(text, self.path)
+        if self.digits is not None and not self.renderer.rounds:
+            click.echo(f"Note: --digits rounds text and markdown; {self.renderer.name} keeps every digit.", err=True)
+        if self.renderer.name in ("text", "csv"):
+            for aside in report.asides:
+                click.echo(f"Note: {aside}.", err=True)
+
+    def _view(self):
+        from normcal.report import View
+
+        if self.path is not None or not sys.stdout.isatty():
+            return View(self.digits)
+        color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return View(self.digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)
+
+

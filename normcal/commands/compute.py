@@ -1,0 +1,41 @@
+"""normcal compute: mean, std and gains of one or more layers."""
+
+from __future__ import annotations
+
+import click
+
+from normcal.commands import _options
+
+
+@click.command(epilog="""\b
+Examples:
+  normcal compute relu --direction backward
+  normcal compute "leaky_relu(negative_slope=0.2)" --mean 0.5 --std 2
+  normcal compute "max_pool(kernel_size=3)" --engine monte-carlo --samples 1e6
+  normcal compute gelu gelu_tanh silu -o gains.yaml
+  normcal compute "*_pool" --format csv""")
+@_options.specs
+@_options.computation
+@_options.output
+def command(specs, format, digits, output, **options) -> None:
+    """Compute mean, standard deviation and gains of layers, forward and backward.
+
+    SPEC is a layer's name, or name(param=value, ...), such as "max_pool(kernel_size=3, ndim=2)";
+    the wildcards * and ? match names.
+    """
+    from normcal import catalog, pipeline, summary
+    from normcal.cli import INTERRUPTED
+    from normcal.commands._output import Output
+    from normcal.commands._progress import Progress
+    from normcal.request import Request
+
+    layers = catalog.layers(_options.need_specs(specs, "compute"))
+    request = Request().updated(options)
+    target = Output.checked(format, digits, output)
+    with Progress() as progress:
+        result = pipeline.run(request, layers, progress)
+    if result.layers:
+        target.write(summary.by_direction(result))
+    if result.interrupted:
+        click.echo("Interrupted: the figures are of the draws so far.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED)

@@ -1,0 +1,95 @@
+"""What ``explain`` says of a layer: definition, formulas, assumptions, engines, references."""
+
+from __future__ import annotations
+
+from normcal import __version__, catalog
+from normcal import engine as engines
+from normcal.errors import Unsupported
+from normcal.layer import DIRECTIONS, Layer
+from normcal.report import Block, Error, Formula, Heading, Items, Number, Paragraph, Report, Table
+from normcal.request import Request
+from normcal.result import SCHEMA, Estimate
+
+DEFAULT_SAMPLES = 100_000
+_GENERAL = (
+    "the input entries are independent {law}, the incoming gradient's are independent N(0, 1), and the two are independent",
+    "derivatives are the almost-everywhere ones that automatic differentiation uses",
+)
+
+
+def report(layer: Layer, request: Request, progress=None) -> Report:
+    """Return the explanation of a layer at an input law."""
+    assumptions = [text.format(law=request.law) for text in _GENERAL] + list(layer.assumptions)
+    tried = [(engine, direction, _tried(engine, layer, direction, request, progress))
+             for direction in DIRECTIONS for engine in engines.ranked()]  # fmt: skip
+    rows, records = [], []
+    for engine, direction, found in tried:
+        rows.append(_row(engine, direction, found))
+        estimate = found.data() if isinstance(found, Estimate) else {"engine": engine.name, "reason": found}
+        records.append({"direction": direction, **estimate})
+    data = {
+        "schema": SCHEMA, "generator": f"normcal {__version__}", "layer": layer.name, "spec": layer.spec,
+        "summary": layer.summary(), "formula": layer.formula, "latex": layer.latex,
+        "moments": [{"of": what, "formula": text, "latex": latex} for what, text, latex in layer.moments],
+        "assumptions": assumptions, "engines": records, "references": [str(r) for r in layer.references],
+    }  # fmt: skip
+    blocks: list[Block] = [
+        Heading(layer.spec),
+        Paragraph(layer.summary()),
+        Formula(layer.formula, layer.latex),
+        *_params(layer),
+        *_moments(layer),
+        Heading("Assumptions"),
+        Items(tuple(assumptions)),
+        Heading("What each engine gives"),
+        Table(("direction", "engine", "mean", "std", "error", "how"), tuple(rows), ("direction", "engine", "how")),
+        Items(tuple(layer.notes(request.law)), aside=True),
+        Heading("References"),
+        Items(tuple(map(str, layer.references))),
+    ]
+    flat = [{k: v for k, v in r.items() if not isinstance(v, dict)} for r in records]
+    return Report(data, flat, tuple(blocks))
+
+
+def _tried(engine, layer: Layer, direction: str, request: Request, progress) -> Estimate | str:
+    """Return what the engine finds, or its reason for not trying."""
+    from dataclasses import replace
+
+    effort = request.effort(None if progress is None else lambda done, total: progress(layer.spec, done, total))
+    if engine.samples and effort.samples is None:
+        effort = replace(effort, samples=max(min(DEFAULT_SAMPLES, 10**8 // _draws(layer)), 1000))
+    try:
+        return engine.estimate(layer, direction, request.law, effort)
+    except Unsupported as reason:
+        return str(reason)
+
+
+def _draws(layer: Layer) -> int:
+    try:
+        return layer.draws()
+    except Unsupported:
+        return 1
+
+
+def _row(engine, direction: str, found: Estimate | str) -> tuple:
+    if isinstance(found, str):
+        return direction, engine.name, "", "", "", f"not served: {found}"
+    mean, std = (Number(value, found.error_kind) for value in (found.mean, found.std))
+    how = found.reason or (f"{found.samples:_} samples, seed {found.seed}" if found.samples else engine.summary)
+    return direction, engine.name, mean, std, Error(found.std.error), how
+
+
+def _params(layer: Layer) -> list[Block]:
+    if not layer.params:
+        return []
+    values = layer.values()
+    rows = tuple((p.name, str(values[p.name]), p.doc, p.accepted()) for p in layer.params)
+    columns = ("parameter", "value", "meaning", "accepted")
+    return [Heading("Parameters"), Table(columns, rows, words=columns)]
+
+
+def _moments(layer: Layer) -> list[Block]:
+    if not layer.moments:
+        return [Heading("Moments"), Paragraph("No closed form is known; the moments are one-dimensional integrals.")]
+    rows = tuple((what, Formula(text, latex)) for what, text, latex in layer.moments)
+    return [Heading("Moments"), Table(("of", "formula"), rows, words=("of", "formula"))]

@@ -1,0 +1,99 @@
+"""What an output format is, how one is chosen, and how its text is saved whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+
+from normcal import discover
+from normcal.errors import FileError, RequestError, unknown
+from normcal.report import Report, View
+
+
+class Renderer:
+    """An output format; a file in ``renderers/`` defines one as ``RENDERER``."""
+
+    name = ""
+    suffixes: tuple[str, ...] = ()
+    #: Whether it rounds for people; formats for machines keep every digit.
+    rounds = False
+
+    def render(self, report: Report, view: View) -> str:
+        """Return the whole document as text that ends in a newline."""
+        raise NotImplementedError
+
+
+def names() -> tuple[str, ...]:
+    """Every value that ``--format`` takes."""
+    return discover.names("renderers")
+
+
+def get(name: str) -> Renderer:
+    """Return the format of that name."""
+    if name not in names():
+        raise unknown("format", name, names())
+    return discover.load("renderers", name).RENDERER
+
+
+def choose(name: str | None, path: str | None, default: str = "text") -> Renderer:
+    """Return the named format, else the one that claims the suffix of ``path``, else the default."""
+    if name is not None:
+        return get(name)
+    if path is None:
+        return get(default)
+    suffix = os.path.splitext(path)[1].lower()
+    claimed = {s: name for name in names() for s in get(name).suffixes}
+    if suffix not in claimed:
+        accepted = f"Accepted: {', '.join(sorted(claimed))}; or name the format with --format."
+        raise RequestError(f"--output {path!r}: no format claims the suffix {suffix!r}.", accepted)
+    return get(claimed[suffix])
+
+
+def check_writable(path: str) -> None:
+    """Refuse an output path that cannot be written, before any work is done for it."""
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise FileError(f"--output {path!r} is a folder.", "Accepted: the path of a file.")
+    if not os.path.isdir(folder):
+        raise FileError(f"--output {path!r}: the folder {folder!r} does not exist.", "Create it, or name another.")
+    writable = os.access(folder, os.W_OK) if _replaceable(target) else os.access(target, os.W_OK)
+    if not writable or (os.path.exists(target) and not os.access(target, os.W_OK)):
+        raise FileError(f"--output {path!r} cannot be written: permission denied.", "Name a path that you may write.")
+
+
+def save(text: str, path: str) -> None:
+    """Write a file whole or not at all: a temporary file beside it takes its place."""
+    target = os.path.realpath(path)
+    try:
+        if not _replaceable(target):  # a device or pipe has no halves to tear
+            with open(target, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            return
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".normcal-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, _mode(target))
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as problem:
+        raise FileError(f"--output {path!r} cannot be written: {problem.strerror}.") from None
+
+
+def _replaceable(target: str) -> bool:
+    return not os.path.exists(target) or os.path.isfile(target)
+
+
+def _mode(target: str) -> int:
+    """Return the permissions that the file has, or that a new one would get."""
+    if os.path.exists(target):
+        return stat.S_IMODE(os.stat(target).st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

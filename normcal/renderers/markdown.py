@@ -1,0 +1,49 @@
+"""Markdown: GitHub tables and LaTeX formulas."""
+
+from __future__ import annotations
+
+from normcal.renderer import Renderer
+from normcal.renderers._cells import written
+from normcal.report import Block, Formula, Heading, Items, Report, Table, View
+
+
+class Markdown(Renderer):
+    name = "markdown"
+    suffixes = (".md", ".markdown")
+    rounds = True
+
+    def render(self, report: Report, view: View) -> str:
+        return "\n".join(f"{_block(block, view)}\n" for block in report.blocks if block != Items(()))
+
+
+RENDERER = Markdown()
+
+
+def _block(block: Block, view: View) -> str:
+    if isinstance(block, Heading):
+        return f"## {block.text}"
+    if isinstance(block, Formula):
+        return f"$$\n{block.latex}\n$$"
+    if isinstance(block, Items):
+        return "\n".join(f"- {text}" for text in block.texts)
+    if isinstance(block, Table):
+        return _table(block, view)
+    return block.text
+
+
+def _table(table: Table, view: View) -> str:
+    rows = [[_escaped(written(cell, view, latex=True)) for cell in row] for row in table.rows]
+    widths = [max(len(c), 4, *(len(row[i]) for row in rows)) if rows else len(c) for i, c in enumerate(table.columns)]
+    words = [column in table.words for column in table.columns]
+
+    def line(cells) -> str:
+        padded = (c.ljust(w) if word else c.rjust(w) for c, w, word in zip(cells, widths, words, strict=True))
+        return f"| {' | '.join(padded)} |"
+
+    rule = "| " + " | ".join("-" * w if word else "-" * (w - 1) + ":" for w, word in zip(widths, words, strict=True)) + " |"
+    return "\n".join([line(table.columns), rule, *map(line, rows)])
+
+
+def _escaped(text: str) -> str:
+    """Keep a cell from breaking the table; in formulas a bar is \\vert."""
+    return text.replace("|", r"\vert " if text.startswith("$") else r"\|").replace("\n", " ")

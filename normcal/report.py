@@ -1,0 +1,96 @@
+"""What a command has to say, before it has a format: data for machines, blocks for people.
+
+A renderer reads one of three views of the same content: ``data`` (a document of plain dicts
+and lists), ``records`` (flat rows), or ``blocks`` (headings, text, tables, formulas).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from normcal.result import STANDARD_ERROR, Value
+
+
+@dataclass(frozen=True)
+class Number:
+    """A table cell that a renderer rounds as its error allows."""
+
+    value: Value
+    kind: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        return self.kind == STANDARD_ERROR
+
+
+@dataclass(frozen=True)
+class Error:
+    """A table cell that holds an error itself."""
+
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula in Unicode for a terminal and in LaTeX for Markdown; also a table cell."""
+
+    text: str
+    latex: str
+
+
+Cell = str | Number | Error | Formula
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of remarks; ``aside`` ones go to stderr rather than into plain text."""
+
+    texts: tuple[str, ...]
+    aside: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the columns named in ``words`` hold text and are aligned left."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    words: tuple[str, ...] = ()
+
+
+Block = Heading | Paragraph | Items | Table | Formula
+
+
+@dataclass(frozen=True)
+class Report:
+    """The content of one output in its three views."""
+
+    data: dict[str, Any]
+    records: list[dict[str, Any]]
+    blocks: tuple[Block, ...]
+
+    @property
+    def asides(self) -> list[str]:
+        """The remarks that plain text leaves to stderr."""
+        return [text for block in self.blocks if isinstance(block, Items) and block.aside for text in block.texts]
+
+
+@dataclass(frozen=True)
+class View:
+    """How a renderer may write: digits, and the terminal it writes to, if any."""
+
+    digits: int | None = None
+    terminal: bool = False
+    color: bool = False
+    width: int = field(default=80)

@@ -1,0 +1,92 @@
+"""A Result as a Report: one row a direction for ``compute``, one row a layer for ``table``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from normcal.report import Block, Cell, Error, Items, Number, Paragraph, Report, Table
+from normcal.result import QUANTITIES, Estimate, LayerResult, Result, Value
+
+_ENGINES, _ERROR = "engine", "error"
+#: column -> quantity, of the wide table
+_COLUMNS = {
+    "fwd mean": "forward.mean",
+    "fwd std": "forward.std",
+    "fwd gain": "forward.gain",
+    "bwd std": "backward.std",
+    "bwd gain": "backward.gain",
+    "jacobian factor": "jacobian_factor",
+}
+
+
+def by_direction(result: Result) -> Report:
+    """Return the report of ``compute``: every quantity of every direction."""
+    columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, _ERROR)
+    rows = []
+    for row in result.layers:
+        for direction, estimate in _directions(row):
+            numbers = [Number(getattr(estimate, name), estimate.error_kind) for name in QUANTITIES]
+            worst = Error(_worst(estimate))
+            rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, worst))
+    blocks: list[Block] = [Table(columns, tuple(rows), words=("layer", "direction", "status", _ENGINES))]
+    factors = [(row.layer.spec, Number(row.jacobian_factor)) for row in result.layers if row.jacobian_factor.value]
+    if factors:
+        blocks.append(Table(("layer", "jacobian factor"), tuple(factors), words=("layer",)))
+    return _report(result, blocks)
+
+
+def by_layer(result: Result, more: list[Block] | None = None) -> Report:
+    """Return the report of ``table``: one row a layer, then what else the config asks for."""
+    names = {column: path for column, path in _COLUMNS.items() if _asked(result, path)}
+    rows: list[tuple[Cell, ...]] = []
+    for row in result.layers:
+        kinds = {direction: estimate.error_kind for direction, estimate in _directions(row)}
+        numbers = [Number(row.quantity(path), kinds.get(path.partition(".")[0], "")) for path in names.values()]
+        engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
+        worst = [_worst(estimate) for _, estimate in _directions(row)]
+        rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(None if None in worst else max(worst))))
+    table = Table(("layer", *names, _ENGINES, _ERROR), tuple(rows), words=("layer", _ENGINES))
+    return _report(result, [table, *(more or [])])
+
+
+def _asked(result: Result, path: str) -> bool:
+    """Whether the direction of a quantity was computed for any layer."""
+    if path == "jacobian_factor":
+        return any(row.forward and row.backward for row in result.layers)
+    return any(getattr(row, path.partition(".")[0]) for row in result.layers)
+
+
+def _report(result: Result, blocks: list[Block]) -> Report:
+    assumptions = Paragraph(f"input {result.law}, incoming gradient N(0, 1), independent")
+    head = [Paragraph(result.title)] if result.title else []
+    notes = Items(tuple(note for row in result.layers for note in row.notes), aside=True)
+    return Report(result.data(), _records(result), (*head, assumptions, *blocks, notes))
+
+
+def _directions(row: LayerResult) -> list[tuple[str, Estimate]]:
+    pairs = (("forward", row.forward), ("backward", row.backward))
+    return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
+
+
+def _worst(estimate: Estimate) -> float | None:
+    """The largest error of mean and std; None when one cannot be stated."""
+    errors = [value.error for value in (estimate.mean, estimate.std)]
+    return None if None in errors else max(errors)
+
+
+def _records(result: Result) -> list[dict[str, Any]]:
+    """Flatten: one record for each direction of each layer."""
+    records = []
+    for row in result.layers:
+        for direction, estimate in _directions(row):
+            values: dict[str, Value] = {name: getattr(estimate, name) for name in QUANTITIES}
+            records.append(
+                {"spec": row.layer.spec, "input_mean": result.law.mean, "input_std": result.law.std, "direction": direction}
+                | {name: value.value for name, value in values.items()}
+                | {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}
+                | {f"{name}_error": value.error for name, value in values.items()}
+                | {"samples": estimate.samples, "seed": estimate.seed}
+                | {"jacobian_factor": row.jacobian_factor.value, "jacobian_factor_error": row.jacobian_factor.error}
+                | {"notes": "; ".join(row.notes)}
+            )
+    return records

@@ -1,0 +1,139 @@
+"""Every engine against every other: bounds must overlap, samples must be likely.
+
+Two deterministic engines agree when they differ by no more than their bounds together. Monte
+Carlo agrees when its z-score against the best deterministic value is below a limit chosen so
+that a correct program exceeds it, over all comparisons of a run together, with probability
+``LEVEL``; that is ten times below the promise of once in 10,000 runs, which leaves room for
+samples that are not quite normal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from normcal import engine as engines
+from normcal.engine import Effort
+from normcal.errors import Unsupported
+from normcal.layer import FORWARD, Layer
+from normcal.request import Request
+from normcal.result import BOUND, Estimate, Value
+
+LEVEL = 1e-5
+AGREE, DISAGREE, UNDECIDED = "agree", "disagree", "undecided"
+WITNESS = "scipy.integrate"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity by two engines; ``score`` is the difference in units of what is allowed, or a z-score."""
+
+    layer: str
+    direction: str
+    quantity: str
+    engines: tuple[str, str]
+    values: tuple[Value, Value]
+    sampled: bool
+    score: float | None
+    limit: float = 1.0
+
+    @property
+    def verdict(self) -> str:
+        if self.score is None:
+            return UNDECIDED
+        return AGREE if abs(self.score) <= self.limit else DISAGREE
+
+    def data(self) -> dict:
+        return {
+            "spec": self.layer, "direction": self.direction, "quantity": self.quantity, "engines": list(self.engines),
+            "values": [value.value for value in self.values], "errors": [value.error for value in self.values],
+            "kind": "z-score" if self.sampled else "bounds",
+            "score": self.score, "limit": self.limit, "verdict": self.verdict,
+        }  # fmt: skip
+
+
+def verify(request: Request, layers: list[Layer], progress=None) -> list[Comparison]:
+    """Run every engine that accepts each layer and compare all of them."""
+    found: list[Comparison] = []
+    for layer in layers:
+        for direction in request.directions:
+            label = f"{layer.spec} {direction}"
+            report = None if progress is None else lambda done, total, label=label: progress(label, done, total)
+            found += _compare_all(layer, direction, request, request.effort(report))
+    sampled = sum(c.sampled and c.score is not None for c in found)
+    limit = z_limit(sampled)
+    return [_with_limit(c, limit) if c.sampled else c for c in found]
+
+
+def z_limit(comparisons: int) -> float:
+    """Return the z-score that ``comparisons`` correct ones exceed together with probability LEVEL.
+
+    >>> round(z_limit(1), 2), round(z_limit(200), 2)
+    (4.42, 5.45)
+    """
+    return -NormalDist().inv_cdf(LEVEL / (2.0 * max(comparisons, 1)))
+
+
+def _with_limit(c: Comparison, limit: float) -> Comparison:
+    return Comparison(c.layer, c.direction, c.quantity, c.engines, c.values, c.sampled, c.score, limit)
+
+
+def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort) -> list[Comparison]:
+    estimates = []
+    for engine in engines.ranked():
+        try:
+            estimates.append(engine.estimate(layer, direction, request.law, effort))
+        except Unsupported:
+            continue
+    bounds = [e for e in estimates if e.error_kind == BOUND and e.std.value is not None]
+    bounds.sort(key=lambda e: e.worst_error)
+    found = []
+    for i, first in enumerate(bounds):
+        for second in bounds[i + 1 :]:
+            found += [_overlap(layer, direction, q, first, second) for q in ("mean", "std", "rms")]
+    for sampled in (e for e in estimates if e.error_kind != BOUND):
+        found += [_z_score(layer, direction, q, bounds[0], sampled) for q in ("mean", "std") if bounds]
+    return found + _against_witness(layer, direction, request, bounds)
+
+
+def _overlap(layer: Layer, direction: str, quantity: str, a: Estimate, b: Estimate) -> Comparison:
+    values = getattr(a, quantity), getattr(b, quantity)
+    return Comparison(layer.spec, direction, quantity, (a.engine, b.engine), values, False, _score(*values))
+
+
+def _score(a: Value, b: Value) -> float | None:
+    """Return the difference over the errors together; None where an error is not stated."""
+    if None in (a.value, b.value, a.error, b.error):
+        return None
+    difference, allowed = abs(a.value - b.value), a.error + b.error
+    return difference / allowed if allowed else (0.0 if difference == 0.0 else math.inf)
+
+
+def _z_score(layer: Layer, direction: str, quantity: str, exact: Estimate, sampled: Estimate) -> Comparison:
+    a, b = getattr(exact, quantity), getattr(sampled, quantity)
+    score = None
+    if None not in (a.value, b.value, a.error, b.error):
+        rounding = 4.0 * 2.0**-52 * (abs(a.value) + abs(sampled.rms.value or 0.0))
+        noise = math.hypot(b.error, a.error + rounding)
+        score = (b.value - a.value) / noise if noise else (0.0 if a.value == b.value else math.inf)
+    return Comparison(layer.spec, direction, quantity, (exact.engine, sampled.engine), (a, b), True, score)
+
+
+def _against_witness(layer: Layer, direction: str, request: Request, bounds: list[Estimate]) -> list[Comparison]:
+    """Compare mean and rms with SciPy's adaptive rules, run on the plain definition of the layer."""
+    if not bounds:
+        return []
+    try:
+        components = layer.components(direction, request.law)
+    except Unsupported:
+        return []
+    from normcal.engines._adaptive import mean_and_rms
+
+    mean, rms = mean_and_rms(components, request.law, forward=direction == FORWARD)
+    pairs = {"mean": mean, "rms": rms} if direction == FORWARD else {"rms": rms}
+    best = bounds[0]
+    return [
+        Comparison(layer.spec, direction, q, (best.engine, WITNESS), (getattr(best, q), value), False, _score(getattr(best, q), value))
+        for q, value in pairs.items()
+    ]

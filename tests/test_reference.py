@@ -1,0 +1,66 @@
+"""Closed-form and quadrature values against 30-digit references of an independent route."""
+
+import json
+import pathlib
+from decimal import Decimal
+
+import pytest
+
+from normcal import catalog, engine
+from normcal.engine import Effort
+from normcal.errors import Unsupported
+from normcal.law import Normal
+from normcal.result import OK, TOLERANCE_MISSED
+
+CASES = json.loads((pathlib.Path(__file__).parent / "reference" / "values.json").read_text())["cases"]
+ENGINES = ("closed-form", "quadrature")
+#: An input at which a formula loses digits: the engine must say so, not hide it.
+TARGET = Decimal("1e-13")
+SMALLEST = Decimal("1e-300")
+#: The references are rounded to 30 digits.
+REFERENCE = Decimal("1e-29")
+
+
+def _id(case):
+    return f"{case['spec']}-N({case['input']['mean']},{case['input']['std']})"
+
+
+def _found(case, name):
+    law = Normal(float(case["input"]["mean"]), float(case["input"]["std"]))
+    for direction in ("forward", "backward"):
+        try:
+            found = engine.get(name).estimate(catalog.layer(case["spec"]), direction, law, Effort())
+        except Unsupported:
+            continue
+        for quantity, expected in case[direction].items():
+            yield f"{direction}.{quantity}", getattr(found, quantity), Decimal(expected), found
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=_id)
+def test_the_true_error_is_never_above_the_stated_bound(case, name):
+    for quantity, value, expected, _ in _found(case, name):
+        if value.error is not None:
+            allowed = Decimal(value.error) + REFERENCE * abs(expected)
+            assert abs(Decimal(value.value) - expected) <= allowed, f"{name} {quantity}: {value}, {expected}"
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=_id)
+def test_values_are_within_1e_13_relative_unless_the_engine_says_it_missed(case, name):
+    for quantity, value, expected, found in _found(case, name):
+        if found.status == TOLERANCE_MISSED:
+            continue
+        scale = abs(expected) if abs(expected) > Decimal(value.error) else Decimal(found.std.value)
+        assert abs(Decimal(value.value) - expected) <= TARGET * scale, f"{name} {quantity}: {value}, {expected}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=_id)
+def test_auto_reaches_1e_13_at_every_reference_input_that_a_double_can_hold(case):
+    law = Normal(float(case["input"]["mean"]), float(case["input"]["std"]))
+    for direction in ("forward", "backward"):
+        found = engine.estimate("auto", catalog.layer(case["spec"]), direction, law, Effort())
+        if abs(Decimal(case[direction]["std"])) < SMALLEST:
+            assert found.status == TOLERANCE_MISSED
+            continue
+        assert found.status == OK, f"{direction}: {found.reason}"
