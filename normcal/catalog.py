@@ -18,7 +18,12 @@ def classes() -> dict[str, type[Layer]]:
     for family in discover.names("layers"):
         module = discover.load("layers", family)
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Layer) and value.name and value.__module__ == module.__name__:
+            if (
+                isinstance(value, type)
+                and issubclass(value, Layer)
+                and value.name
+                and value.__module__ == module.__name__
+            ):
                 for spelling in (value.name, *value.aliases):
                     if spelling in spellings:
                         raise RuntimeError(f"{value.__name__}: '{spelling}' already names {spellings[spelling]}")

@@ -63,7 +63,16 @@ def compare(entry: dict, request: Request) -> Comparison:
     distance = abs(value - computed.value) / noise if noise else None
     verdict = EQUAL if _equal(printed, value, computed) else SAMPLING if (distance or 9e9) <= SIGNIFICANT else SLIP
     return Comparison(
-        entry.get("where", ""), printed, layer.spec, path, value, computed, samples, distance, verdict, entry.get("remark", "")
+        entry.get("where", ""),
+        printed,
+        layer.spec,
+        path,
+        value,
+        computed,
+        samples,
+        distance,
+        verdict,
+        entry.get("remark", ""),
     )
 
 
@@ -75,7 +84,9 @@ def _checked(entry: dict) -> tuple[str, str]:
             raise unknown("key of 'printed'", str(key), _KEYS)
     for key in ("printed", "layer", "quantity"):
         if not isinstance(entry.get(key), str):
-            raise RequestError(f"'{key}' of an entry of 'printed' must be text, not {echo(entry.get(key))}.", "Quote it.")
+            raise RequestError(
+                f"'{key}' of an entry of 'printed' must be text, not {echo(entry.get(key))}.", "Quote it."
+            )
     if entry["quantity"] not in PATHS:
         raise unknown("quantity", entry["quantity"], PATHS)
     return entry["printed"], entry["quantity"]

@@ -64,7 +64,9 @@ def _checked(path: str, document: Any) -> Config:
             raise unknown("config key", str(key), known)
     layers = document.get("layers")
     if not isinstance(layers, list) or not layers or len(layers) > MOST_LAYERS:
-        raise RequestError("'layers' must be a list of SPECs.", f"Accepted: 1 to {MOST_LAYERS} of them, such as [relu, gelu].")
+        raise RequestError(
+            "'layers' must be a list of SPECs.", f"Accepted: 1 to {MOST_LAYERS} of them, such as [relu, gelu]."
+        )
     for place, spec in enumerate(layers):
         _text(f"layers[{place}]", spec)
     for key in ("title", "format"):
@@ -81,7 +83,9 @@ def _checked(path: str, document: Any) -> Config:
 
 def _text(key: str, value: Any) -> None:
     if not isinstance(value, str):
-        raise RequestError(f"{key} cannot be {echo(value)}.", "Accepted: text; quote it where YAML reads something else.")
+        raise RequestError(
+            f"{key} cannot be {echo(value)}.", "Accepted: text; quote it where YAML reads something else."
+        )
 
 
 def _number(value: Any) -> Any:
@@ -126,7 +130,7 @@ def _document(path: str) -> Any:
     except UnicodeDecodeError:
         raise FileError(f"{path}: the config is not UTF-8 text.", "Accepted: YAML in UTF-8.") from None
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that accepts even less
+        return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

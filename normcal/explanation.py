@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from normcal import __version__, catalog
+from normcal import __version__
 from normcal import engine as engines
 from normcal.errors import Unsupported
 from normcal.layer import DIRECTIONS, Layer

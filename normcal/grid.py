@@ -25,7 +25,8 @@ class Grid:
             if path not in PATHS:
                 raise unknown("quantity", str(path), PATHS)
         self.columns = {
-            label: _cells(label, specs, self.rows) for label, specs in _mapping("columns", described.get("columns")).items()
+            label: _cells(label, specs, self.rows)
+            for label, specs in _mapping("columns", described.get("columns")).items()
         }
         self.request = request
         self.cells = {label: {row: self._cell(spec, self.rows[row]) for row, spec in specs.items()}

@@ -63,5 +63,3 @@ def _notes(layer: Layer, request: Request, found: dict[str, Estimate | None]) ->
         elif estimate.std.value == 0.0:
             notes.append(f"{layer.spec}, {direction}: the std is 0, so there is no gain")
     return tuple(notes)
-
-

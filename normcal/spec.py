@@ -1,8 +1,8 @@
 """The SPEC grammar: ``name`` or ``name(param=value, ...)``, parsed and never evaluated.
 
-    spec   = name [ "(" [ param { "," param } ] ")" ]
-    param  = name "=" value
-    value  = number | word | "(" number { "," number } [ "," ] ")"
+spec   = name [ "(" [ param { "," param } ] ")" ]
+param  = name "=" value
+value  = number | word | "(" number { "," number } [ "," ] ")"
 """
 
 from __future__ import annotations

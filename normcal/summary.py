@@ -81,7 +81,12 @@ def _records(result: Result) -> list[dict[str, Any]]:
         for direction, estimate in _directions(row):
             values: dict[str, Value] = {name: getattr(estimate, name) for name in QUANTITIES}
             records.append(
-                {"spec": row.layer.spec, "input_mean": result.law.mean, "input_std": result.law.std, "direction": direction}
+                {
+                    "spec": row.layer.spec,
+                    "input_mean": result.law.mean,
+                    "input_std": result.law.std,
+                    "direction": direction,
+                }
                 | {name: value.value for name, value in values.items()}
                 | {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}
                 | {f"{name}_error": value.error for name, value in values.items()}

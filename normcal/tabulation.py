@@ -38,9 +38,26 @@ def _comparison_blocks(comparisons: list[Comparison]) -> list[Block]:
     rows = []
     for c in comparisons:
         distance = "" if c.standard_errors is None else f"{c.standard_errors:.2f}"
-        rows.append((c.where, c.layer, c.quantity, c.printed, Number(c.computed), Error(c.computed.error), distance, c.verdict, c.remark))
+        rows.append(
+            (
+                c.where,
+                c.layer,
+                c.quantity,
+                c.printed,
+                Number(c.computed),
+                Error(c.computed.error),
+                distance,
+                c.verdict,
+                c.remark,
+            )
+        )
     words = ("where", "layer", "quantity", "printed", "verdict", "remark")
     counts = ", ".join(
-        f"{sum(c.verdict == verdict for c in comparisons)} {verdict}" for verdict in dict.fromkeys(c.verdict for c in comparisons)
+        f"{sum(c.verdict == verdict for c in comparisons)} {verdict}"
+        for verdict in dict.fromkeys(c.verdict for c in comparisons)
     )
-    return [Heading("Every printed number"), Paragraph(f"{len(rows)} numbers: {counts}."), Table(columns, tuple(rows), words)]
+    return [
+        Heading("Every printed number"),
+        Paragraph(f"{len(rows)} numbers: {counts}."),
+        Table(columns, tuple(rows), words),
+    ]

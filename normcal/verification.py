@@ -134,6 +134,14 @@ def _against_witness(layer: Layer, direction: str, request: Request, bounds: lis
     pairs = {"mean": mean, "rms": rms} if direction == FORWARD else {"rms": rms}
     best = bounds[0]
     return [
-        Comparison(layer.spec, direction, q, (best.engine, WITNESS), (getattr(best, q), value), False, _score(getattr(best, q), value))
+        Comparison(
+            layer.spec,
+            direction,
+            q,
+            (best.engine, WITNESS),
+            (getattr(best, q), value),
+            False,
+            _score(getattr(best, q), value),
+        )
         for q, value in pairs.items()
     ]

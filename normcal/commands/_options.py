@@ -55,38 +55,70 @@ class Whole(click.ParamType):
         except ValueError:
             number = float("nan")
         if number != number or abs(number) > 1e18 or number != int(number):
-            raise RequestError(f"{param.opts[0]} cannot be {value!r}.", "Accepted: a whole number such as 100000 or 1e5.")
+            raise RequestError(
+                f"{param.opts[0]} cannot be {value!r}.", "Accepted: a whole number such as 100000 or 1e5."
+            )
         return int(number)
 
 
 specs = click.argument("specs", nargs=-1, metavar="SPEC...", shell_complete=complete_specs)
 
-_ENGINE = click.option("--engine", metavar="|".join(_engines()), shell_complete=_complete(_engines),
-                       help="How to get the numbers.  [default: auto, the first that serves]")
+_ENGINE = click.option(
+    "--engine",
+    metavar="|".join(_engines()),
+    shell_complete=_complete(_engines),
+    help="How to get the numbers.  [default: auto, the first that serves]",
+)
 _COMPUTATION = (
-    click.option("--direction", metavar="|".join(_directions()), shell_complete=_complete(_directions),
-                 help="Which pass to compute.  [default: both]"),
+    click.option(
+        "--direction",
+        metavar="|".join(_directions()),
+        shell_complete=_complete(_directions),
+        help="Which pass to compute.  [default: both]",
+    ),
     click.option("--mean", type=float, help="Mean of the input's normal law.  [default: 0]"),
     click.option("--std", type=float, help="Its standard deviation; 0 is a constant input.  [default: 1]"),
     _ENGINE,
-    click.option("--tol", type=float,
-                 help="Relative error to reach; a miss is said in the status.  [default: 1e-12 for bounds]"),
+    click.option(
+        "--tol", type=float, help="Relative error to reach; a miss is said in the status.  [default: 1e-12 for bounds]"
+    ),
 )
 _SAMPLING = (
-    click.option("--samples", type=Whole(), metavar="N",
-                 help="Monte Carlo draws of the whole layer.  [default: 1e6, fewer for wide layers]"),
+    click.option(
+        "--samples",
+        type=Whole(),
+        metavar="N",
+        help="Monte Carlo draws of the whole layer.  [default: 1e6, fewer for wide layers]",
+    ),
     click.option("--seed", type=Whole(), metavar="N", help="Seed of the draws.  [default: 0]"),
-    click.option("--workers", type=Whole(), metavar="N",
-                 help="Threads that draw; their number changes no bit.  [default: all processors]"),
+    click.option(
+        "--workers",
+        type=Whole(),
+        metavar="N",
+        help="Threads that draw; their number changes no bit.  [default: all processors]",
+    ),
 )
 _OUTPUT = (
-    click.option("--format", metavar="|".join(_formats()), shell_complete=_complete(_formats),
-                 help="Output format.  [default: text, or what the suffix of --output says]"),
-    click.option("--digits", type=Whole(), metavar="N",
-                 help="Significant digits in text and markdown, as far as the error allows; "
-                      "the other formats keep every digit.  [default: 10]"),
-    click.option("--output", "-o", type=click.Path(), metavar="FILE",
-                 help="Write to a file, whole or not at all; its suffix picks the format."),
+    click.option(
+        "--format",
+        metavar="|".join(_formats()),
+        shell_complete=_complete(_formats),
+        help="Output format.  [default: text, or what the suffix of --output says]",
+    ),
+    click.option(
+        "--digits",
+        type=Whole(),
+        metavar="N",
+        help="Significant digits in text and markdown, as far as the error allows; "
+        "the other formats keep every digit.  [default: 10]",
+    ),
+    click.option(
+        "--output",
+        "-o",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write to a file, whole or not at all; its suffix picks the format.",
+    ),
 )
 
 

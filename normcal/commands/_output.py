@@ -56,5 +56,3 @@ class Output:
             return View(self.digits)
         color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return View(self.digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)
-
-

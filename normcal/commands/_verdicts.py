@@ -25,9 +25,15 @@ def report(request: Request, layers: list[Layer], comparisons: list[Comparison])
             if any(c.verdict == UNDECIDED for c in own) or not own:
                 open_ones.append(f"{layer.spec}, {direction}: {_why(own)}")
     words = ("layer", "direction", "engines", "verdict")
-    table = Table(("layer", "direction", "engines", "difference/bounds", "worst z-score", "verdict"), tuple(rows), words)
-    summary = f"input {request.law}: {len(comparisons)} comparisons, " + ", ".join(f"{n} {v}" for v, n in counts.items())
-    records = [{k: "|".join(map(str, v)) if isinstance(v, list) else v for k, v in c.data().items()} for c in comparisons]
+    table = Table(
+        ("layer", "direction", "engines", "difference/bounds", "worst z-score", "verdict"), tuple(rows), words
+    )
+    summary = f"input {request.law}: {len(comparisons)} comparisons, " + ", ".join(
+        f"{n} {v}" for v, n in counts.items()
+    )
+    records = [
+        {k: "|".join(map(str, v)) if isinstance(v, list) else v for k, v in c.data().items()} for c in comparisons
+    ]
     return Report(data, records, (table, Paragraph(summary), Items(tuple(open_ones), aside=True)))
 
 

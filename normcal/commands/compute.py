@@ -7,13 +7,15 @@ import click
 from normcal.commands import _options
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   normcal compute relu --direction backward
   normcal compute "leaky_relu(negative_slope=0.2)" --mean 0.5 --std 2
   normcal compute "max_pool(kernel_size=3)" --engine monte-carlo --samples 1e6
   normcal compute gelu gelu_tanh silu -o gains.yaml
-  normcal compute "*_pool" --format csv""")
+  normcal compute "*_pool" --format csv"""
+)
 @_options.specs
 @_options.computation
 @_options.output

@@ -7,11 +7,13 @@ import click
 from normcal.commands import _options
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   normcal explain relu
   normcal explain "max_pool(kernel_size=2)" --format markdown
-  normcal explain gelu --mean 50""")
+  normcal explain gelu --mean 50"""
+)
 @click.argument("spec", metavar="SPEC", shell_complete=_options.complete_specs)
 @_options.input_law
 @_options.sampling

@@ -7,11 +7,13 @@ import click
 from normcal.commands import _options
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   normcal layers
   normcal layers pool
-  normcal layers --format json""")
+  normcal layers --format json"""
+)
 @click.argument("words", nargs=-1, metavar="[WORD...]")
 @_options.output
 def command(words, format, digits, output) -> None:
@@ -36,7 +38,9 @@ def command(words, format, digits, output) -> None:
         rows.append((cls.name, catalog.family(cls), params, Formula(cls.formula, cls.latex), ", ".join(cls.aliases)))
         data.append(_data(cls, catalog.family(cls)))
     table = Table(("layer", "family", "parameters", "formula", "aliases"), tuple(rows), words=_COLUMNS)
-    records = [{"name": d["name"], "family": d["family"], "summary": d["summary"], "formula": d["formula"]} for d in data]
+    records = [
+        {"name": d["name"], "family": d["family"], "summary": d["summary"], "formula": d["formula"]} for d in data
+    ]
     target.write(Report({"layers": data}, records, (table,)))
 
 

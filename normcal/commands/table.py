@@ -7,12 +7,14 @@ import click
 from normcal.commands import _options
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   normcal table --format markdown
   normcal table --mean 0.5 --std 2 -o table.csv
   normcal table articles
-  normcal table configs/articles.yaml -o articles.md""")
+  normcal table configs/articles.yaml -o articles.md"""
+)
 @click.argument("config", required=False, metavar="[CONFIG]", type=click.Path())
 @_options.computation
 @_options.output

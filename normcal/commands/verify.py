@@ -7,12 +7,14 @@ import click
 from normcal.commands import _options
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 Examples:
   normcal verify
   normcal verify relu gelu "max_pool(kernel_size=2)"
   normcal verify sigmoid --mean 0.5 --std 2 --samples 1e7 --seed 7
-  normcal verify --config configs/articles.yaml --format json""")
+  normcal verify --config configs/articles.yaml --format json"""
+)
 @_options.specs
 @click.option("--config", metavar="CONFIG", help="Verify the layers of a config.  [default: the default table's]")
 @_options.computation_but_engine

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from normcal.engine import DEFAULT_TOLERANCE, Effort
-from normcal.numerics.balls import BALLS, Ball, ball
-from normcal.numerics.panels import power_of_two_near
+from normcal.numerics.balls import Ball
 from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, Value
 
 SMALLEST_NORMAL = 2.0**-1022
@@ -33,25 +30,3 @@ def _judge(tol: float, mean: Value, std: Value, rms: Value, *, overflowed: bool)
     if relative > tol or (std.value == 0.0 and std.error > 0.0):
         return TOLERANCE_MISSED, f"the bound is {relative:.1g} relative, above the tolerance {tol:.1g}"
     return OK, ""
-
-
-def root_of_squares(terms: list[tuple[float, Ball]]) -> Ball:
-    """Return the ball of sqrt(sum of weight * x^2), scaled so that no square over- or underflows."""
-    scale = power_of_two_near(max(float(np.max(x.upper)) for _, x in terms))
-    total = ball(0.0)
-    for weight, x in terms:
-        total = total + x.scaled(scale).square() * weight
-    return BALLS.sqrt(total).scaled(1.0 / scale)
-
-
-def hypot(a: Ball, b: Ball) -> Ball:
-    """Return sqrt(a^2 + b^2); exact where one of them is exactly 0."""
-    for x, y in ((a, b), (b, a)):
-        if x.mid == 0.0 and x.rad == 0.0:
-            return Ball(abs(y.mid), y.rad)
-    return root_of_squares([(1.0, a), (1.0, b)])
-
-
-def isfinite(x: Ball) -> bool:
-    """Whether midpoint and radius are numbers."""
-    return math.isfinite(float(x.mid)) and math.isfinite(float(x.rad))

@@ -20,8 +20,8 @@ class ClosedForm(Engine):
             getattr(layer, f"closed_{direction}")(law, None)  # raises the reason before NumPy is loaded
         import numpy as np
 
-        from normcal.engines._bounded import bounded, hypot
-        from normcal.numerics.balls import BALLS, Ball
+        from normcal.engines._bounded import bounded
+        from normcal.numerics.balls import BALLS, Ball, hypot
 
         with np.errstate(all="ignore"):
             if direction == FORWARD:
@@ -32,4 +32,3 @@ class ClosedForm(Engine):
 
 
 ENGINE = ClosedForm()
-

@@ -73,9 +73,14 @@ def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
     if moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED
-        reason = "too few draws reach the part of the input where the layer varies, so that no standard error can be stated"
+        reason = (
+            "too few draws reach the part of the input where the layer varies, so that no standard error can be stated"
+        )
     elif effort.tol is not None and moments.std_error > effort.tol * moments.std:
-        status, reason = TOLERANCE_MISSED, f"the standard error is above the tolerance {effort.tol:.1g}; take more samples"
+        status, reason = (
+            TOLERANCE_MISSED,
+            f"the standard error is above the tolerance {effort.tol:.1g}; take more samples",
+        )
     found = [Value.of(value, error) for value, error in values]
     return Estimate(ENGINE.name, *found, STANDARD_ERROR, status, reason, moments.rows, effort.seed)
 

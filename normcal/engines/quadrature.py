@@ -31,9 +31,9 @@ ENGINE = Quadrature()
 
 def _forward(components: list[Component], law: Normal, effort: Effort) -> Estimate:
     """Mix the components: the variance is that within them plus that between their means."""
-    from normcal.engines._bounded import bounded, root_of_squares
+    from normcal.engines._bounded import bounded
     from normcal.engines._integrate import forward_moments
-    from normcal.numerics.balls import ball
+    from normcal.numerics.balls import ball, root_of_squares
 
     found = [(c.mass, *forward_moments(c, law)) for c in components]
     if len(found) == 1:
@@ -46,9 +46,9 @@ def _forward(components: list[Component], law: Normal, effort: Effort) -> Estima
 
 
 def _backward(components: list[Component], law: Normal, effort: Effort) -> Estimate:
-    from normcal.engines._bounded import bounded, root_of_squares
+    from normcal.engines._bounded import bounded
     from normcal.engines._integrate import backward_std
-    from normcal.numerics.balls import ball
+    from normcal.numerics.balls import ball, root_of_squares
 
     std = root_of_squares([(c.mass, backward_std(c, law)) for c in components])
     return bounded(ENGINE.name, effort, ball(0.0), std, std)

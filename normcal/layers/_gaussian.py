@@ -59,9 +59,9 @@ def owens_t(h: Ball, a: Ball) -> Ball:
     The integrand is analytic within distance 1 of [0, 1] and varies on the scale 1/h, so
     Gauss-Legendre panels no longer than either leave a relative error far below rounding.
     """
-    from normcal.numerics.panels import rule
-
     import numpy as np
+
+    from normcal.numerics.panels import rule
 
     h, a = ball(h), ball(a)
     reach = min(1.0, 40.0 / max(float(abs(h.mid) * a.mid), 1e-300))

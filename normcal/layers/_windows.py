@@ -11,16 +11,19 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from normcal.errors import RequestError, Unsupported, echo
+from normcal.errors import RequestError, Unsupported
 from normcal.layer import Param
 
 MOST_ENTRIES = 100_000_000
 #: Numbers that one simulated draw may take: above this a block no longer fits a modest memory.
 MOST_SIMULATED = 1_000_000
 
-KERNEL = Param("kernel_size", 3, f"1..{MOST_ENTRIES}", "side of the window, or one a dimension",
-               typical=(2, 3, 5), shape=True)
-STRIDE = Param("stride", None, f"1..{MOST_ENTRIES}", "step of the window, or one a dimension", typical=(1, 2), shape=True)
+KERNEL = Param(
+    "kernel_size", 3, f"1..{MOST_ENTRIES}", "side of the window, or one a dimension", typical=(2, 3, 5), shape=True
+)
+STRIDE = Param(
+    "stride", None, f"1..{MOST_ENTRIES}", "step of the window, or one a dimension", typical=(1, 2), shape=True
+)
 NDIM = Param("ndim", 2, "1..3", "number of spatial dimensions", typical=(1, 2, 3))
 
 

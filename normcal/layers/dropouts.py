@@ -18,8 +18,14 @@ class Dropout(Layer):
 
     name = "dropout"
     params = (
-        Param("keep_prob", 0.5, "(0, 1]", "probability q that an entry is kept", typical=(0.5, 0.8, 0.9),
-              complement="drop_prob"),
+        Param(
+            "keep_prob",
+            0.5,
+            "(0, 1]",
+            "probability q that an entry is kept",
+            typical=(0.5, 0.8, 0.9),
+            complement="drop_prob",
+        ),
         Param("scaling", "inverted", ("plain", "inverted", "unit"), "factor c on kept entries: 1, 1/q or 1/√q"),
     )
     formula = "c r x, r = 1 with probability q and 0 otherwise"
@@ -40,8 +46,7 @@ class Dropout(Layer):
         return _FACTOR[self.scaling](self.keep_prob)
 
     def closed_forward(self, law, m):
-        from normcal.engines._bounded import root_of_squares
-        from normcal.numerics.balls import Ball
+        from normcal.numerics.balls import Ball, root_of_squares
 
         q, c = Ball(self.keep_prob), _bounded_factor(self, m)
         spread = root_of_squares([(1.0, m.sqrt(q) * law.std), (1.0, m.sqrt(q * (1.0 - q)) * law.mean)])

@@ -26,7 +26,10 @@ class ELU(Elementwise):
 
     name = "elu"
     params = (Param("alpha", 1.0, "(-inf, inf)", "scale α of the exponential branch", typical=(0.5, 1.0, 2.0)),)
-    formula, latex = "x for x > 0, α (exp(x) − 1) otherwise", r"\begin{cases} x & x > 0\\ \alpha(e^x - 1) & x \le 0\end{cases}"
+    formula, latex = (
+        "x for x > 0, α (exp(x) − 1) otherwise",
+        r"\begin{cases} x & x > 0\\ \alpha(e^x - 1) & x \le 0\end{cases}",
+    )
     kinks = (0.0,)
     references = (Reference("Clevert et al. 2015, Exponential Linear Units", "arXiv:1511.07289"),)
 

@@ -25,7 +25,9 @@ _SCHEMES = {
 }
 _MOST_FEATURES = 1_000_000
 _INIT = Param("init", UNIT_FAN_IN, tuple(_SCHEMES), "how the weights are drawn")
-_GAIN = Param("gain", None, "(0, inf)", "factor on the weights; by default √2 for Kaiming, 1 otherwise", typical=(1.0, _ROOT2))
+_GAIN = Param(
+    "gain", None, "(0, inf)", "factor on the weights; by default √2 for Kaiming, 1 otherwise", typical=(1.0, _ROOT2)
+)
 
 
 class _Weighted(Layer):
@@ -37,11 +39,21 @@ class _Weighted(Layer):
 
     formula, latex = "y = W x", "y = Wx"
     moments = (
-        ("forward mean", "0 (for one fixed row: μ Σⱼ Wᵢⱼ)", r"0\ (\text{for one fixed row } \mu \textstyle\sum_j W_{ij})"),
-        ("forward std", "√(E‖Wᵢ‖² (σ² + μ²)) (for one fixed row: σ ‖Wᵢ‖)",
-         r"\sqrt{E\lVert W_i\rVert^2 (\sigma^2+\mu^2)}\ (\text{for one fixed row } \sigma\lVert W_i\rVert)"),
-        ("backward std", "√(E‖W.ⱼ‖²), over the weights that meet one input entry",
-         r"\sqrt{E\lVert W_{\cdot j}\rVert^2}"),
+        (
+            "forward mean",
+            "0 (for one fixed row: μ Σⱼ Wᵢⱼ)",
+            r"0\ (\text{for one fixed row } \mu \textstyle\sum_j W_{ij})",
+        ),
+        (
+            "forward std",
+            "√(E‖Wᵢ‖² (σ² + μ²)) (for one fixed row: σ ‖Wᵢ‖)",
+            r"\sqrt{E\lVert W_i\rVert^2 (\sigma^2+\mu^2)}\ (\text{for one fixed row } \sigma\lVert W_i\rVert)",
+        ),
+        (
+            "backward std",
+            "√(E‖W.ⱼ‖²), over the weights that meet one input entry",
+            r"\sqrt{E\lVert W_{\cdot j}\rVert^2}",
+        ),
     )
     assumptions = (
         "moments are over the weights at initialisation and the input",
@@ -70,8 +82,7 @@ class _Weighted(Layer):
         ]
 
     def closed_forward(self, law, m):
-        from normcal.engines._bounded import hypot
-        from normcal.numerics.balls import Ball
+        from normcal.numerics.balls import Ball, hypot
 
         return Ball(0.0), self._weight_rms(m) * m.sqrt(Ball(float(self.fan_in))) * hypot(Ball(law.std), Ball(law.mean))
 
@@ -138,7 +149,10 @@ class Conv(_Weighted):
     name = "conv"
     aliases = ("convolution",)
     formula, latex = "y = W ∗ x", r"y = W * x"
-    assumptions = (*_Weighted.assumptions, "positions are interior ones; the backward std is the root mean square over them")
+    assumptions = (
+        *_Weighted.assumptions,
+        "positions are interior ones; the backward std is the root mean square over them",
+    )
     params = (
         Param("in_channels", 64, f"1..{_MOST_FEATURES}", "input channels", typical=(3, 16, 64)),
         Param("out_channels", 64, f"1..{_MOST_FEATURES}", "output channels", typical=(16, 64)),

@@ -9,8 +9,9 @@ from normcal.layer import FORWARD, Component, Layer, Param, Reference
 from normcal.layers._windows import KERNEL, MOST_ENTRIES, NDIM, STRIDE, Windows, check_size, per_dimension
 
 _INTERIOR = "positions are interior ones; over overlapping windows the backward std is the root mean square"
-_INPUT_SIZE = Param("input_size", 7, f"1..{MOST_ENTRIES}", "side of the feature map, or one a dimension",
-                    typical=(4, 7, 8), shape=True)
+_INPUT_SIZE = Param(
+    "input_size", 7, f"1..{MOST_ENTRIES}", "side of the feature map, or one a dimension", typical=(4, 7, 8), shape=True
+)
 
 
 class _Pool(Layer):
@@ -21,7 +22,9 @@ class _Pool(Layer):
 
     def check(self) -> None:
         kernel = per_dimension(self.name, "kernel_size", self.kernel_size, self.ndim)
-        self._bind(kernel, kernel if self.stride is None else per_dimension(self.name, "stride", self.stride, self.ndim))
+        self._bind(
+            kernel, kernel if self.stride is None else per_dimension(self.name, "stride", self.stride, self.ndim)
+        )
         if self.stride is None:
             self.stride = self.kernel_size
 
@@ -59,10 +62,15 @@ class AvgPool(_Pool):
     moments = (
         ("forward mean", "μ", r"\mu"),
         ("forward std", "σ/√n", r"\sigma/\sqrt{n}"),
-        ("backward std", "1/√(n S), S the product of the strides; 1/n without overlap",
-         r"1/\sqrt{nS},\ S = \prod \text{stride};\quad 1/n\ \text{without overlap}"),
+        (
+            "backward std",
+            "1/√(n S), S the product of the strides; 1/n without overlap",
+            r"1/\sqrt{nS},\ S = \prod \text{stride};\quad 1/n\ \text{without overlap}",
+        ),
     )
-    references = (Reference("LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition", "doi:10.1109/5.726791"),)
+    references = (
+        Reference("LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition", "doi:10.1109/5.726791"),
+    )
 
     def closed_forward(self, law, m):
         from normcal.numerics.balls import Ball
@@ -91,20 +99,34 @@ class MaxPool(_Pool):
     name = "max_pool"
     formula, latex = "max(x₁, …, xₙ)", r"\max(x_1, \ldots, x_n)"
     moments = (
-        ("forward law", "density n φ(z) Φ(z)ⁿ⁻¹ of z = (y − μ)/σ", r"n\,\varphi(z)\,\Phi(z)^{n-1},\ z = (y-\mu)/\sigma"),
-        ("forward mean and std", "closed forms for n ≤ 5, such as μ + σ 6 arctan(√2)/π^(3/2) at n = 4",
-         r"\text{closed forms for } n \le 5,\ \mu + \sigma\,6\arctan(\sqrt2)/\pi^{3/2}\ \text{at}\ n = 4"),
-        ("backward std", "1/√S, S the product of the strides; 1/√n without overlap",
-         r"1/\sqrt{S},\ S = \prod \text{stride};\quad 1/\sqrt{n}\ \text{without overlap}"),
+        (
+            "forward law",
+            "density n φ(z) Φ(z)ⁿ⁻¹ of z = (y − μ)/σ",
+            r"n\,\varphi(z)\,\Phi(z)^{n-1},\ z = (y-\mu)/\sigma",
+        ),
+        (
+            "forward mean and std",
+            "closed forms for n ≤ 5, such as μ + σ 6 arctan(√2)/π^(3/2) at n = 4",
+            r"\text{closed forms for } n \le 5,\ \mu + \sigma\,6\arctan(\sqrt2)/\pi^{3/2}\ \text{at}\ n = 4",
+        ),
+        (
+            "backward std",
+            "1/√S, S the product of the strides; 1/√n without overlap",
+            r"1/\sqrt{S},\ S = \prod \text{stride};\quad 1/\sqrt{n}\ \text{without overlap}",
+        ),
     )
     references = (
         Reference("David & Nagaraja 2003, Order Statistics, 3rd edition", "doi:10.1002/0471722162"),
-        Reference("Bose & Gupta 1959, Moments of order statistics from a normal population", "doi:10.1093/biomet/46.3-4.433"),
+        Reference(
+            "Bose & Gupta 1959, Moments of order statistics from a normal population", "doi:10.1093/biomet/46.3-4.433"
+        ),
     )
 
     def closed_forward(self, law, m):
         if self.n > 5:
-            raise Unsupported(f"the moments of the largest of n normal numbers are elementary for n <= 5 only, here n = {self.n}")
+            raise Unsupported(
+                f"the moments of the largest of n normal numbers are elementary for n <= 5 only, here n = {self.n}"
+            )
         from normcal.numerics.balls import Ball
 
         mean, second = _largest_of(self.n, m)

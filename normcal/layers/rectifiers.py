@@ -81,11 +81,17 @@ class ReLU(_TwoSlopes):
     aliases = ("rectifier",)
     formula, latex = "max(0, x)", r"\max(0, x)"
     moments = (
-        ("forward mean", "σ (φ(t) + t Φ(t)) with t = μ/σ;  √(1/(2π)) at N(0, 1)",
-         r"\sigma\,(\varphi(t) + t\,\Phi(t)),\ t = \mu/\sigma;\quad \sqrt{1/(2\pi)}\ \text{at}\ N(0, 1)"),
-        ("forward std", "σ √((1+t²) Φ(t) + t φ(t) − (φ(t) + t Φ(t))²);  √(1/2 − 1/(2π)) at N(0, 1)",
-         r"\sigma\sqrt{(1+t^2)\Phi(t) + t\varphi(t) - (\varphi(t) + t\Phi(t))^2};\quad"
-         r" \sqrt{1/2 - 1/(2\pi)}\ \text{at}\ N(0, 1)"),
+        (
+            "forward mean",
+            "σ (φ(t) + t Φ(t)) with t = μ/σ;  √(1/(2π)) at N(0, 1)",
+            r"\sigma\,(\varphi(t) + t\,\Phi(t)),\ t = \mu/\sigma;\quad \sqrt{1/(2\pi)}\ \text{at}\ N(0, 1)",
+        ),
+        (
+            "forward std",
+            "σ √((1+t²) Φ(t) + t φ(t) − (φ(t) + t Φ(t))²);  √(1/2 − 1/(2π)) at N(0, 1)",
+            r"\sigma\sqrt{(1+t^2)\Phi(t) + t\varphi(t) - (\varphi(t) + t\Phi(t))^2};\quad"
+            r" \sqrt{1/2 - 1/(2\pi)}\ \text{at}\ N(0, 1)",
+        ),
         ("backward std", "√Φ(t);  √(1/2) at N(0, 1)", r"\sqrt{\Phi(t)};\quad \sqrt{1/2}\ \text{at}\ N(0, 1)"),
     )
     kinks = (0.0,)
@@ -104,10 +110,16 @@ class LeakyReLU(_TwoSlopes):
     params = (Param("negative_slope", 0.01, "(-inf, inf)", "slope a below 0", typical=(0.01, 0.1, 0.2, 0.3)),)
     formula, latex = "x for x > 0, a x otherwise", r"\begin{cases} x & x > 0\\ a x & x \le 0\end{cases}"
     moments = (
-        ("forward mean", "σ (R₁(t) − a R₁(−t)) with t = μ/σ, R₁(t) = φ(t) + t Φ(t)",
-         r"\sigma\,(R_1(t) - a R_1(-t)),\ t = \mu/\sigma,\ R_1(t) = \varphi(t) + t\Phi(t)"),
-        ("forward std", "σ √(1/2 + a²/2 − (1−a)²/(2π)) at μ = 0",
-         r"\sigma\sqrt{1/2 + a^2/2 - (1-a)^2/(2\pi)}\ \text{at}\ \mu = 0"),
+        (
+            "forward mean",
+            "σ (R₁(t) − a R₁(−t)) with t = μ/σ, R₁(t) = φ(t) + t Φ(t)",
+            r"\sigma\,(R_1(t) - a R_1(-t)),\ t = \mu/\sigma,\ R_1(t) = \varphi(t) + t\Phi(t)",
+        ),
+        (
+            "forward std",
+            "σ √(1/2 + a²/2 − (1−a)²/(2π)) at μ = 0",
+            r"\sigma\sqrt{1/2 + a^2/2 - (1-a)^2/(2\pi)}\ \text{at}\ \mu = 0",
+        ),
         ("backward std", "√(Φ(t) + a² Φ(−t))", r"\sqrt{\Phi(t) + a^2\,\Phi(-t)}"),
     )
     kinks = (0.0,)

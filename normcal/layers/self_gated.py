@@ -23,14 +23,22 @@ class GELU(Elementwise):
     aliases = ("gelu_erf",)
     formula, latex = "x Φ(x)", r"x\,\Phi(x)"
     moments = (
-        ("forward mean", "μ Φ(h) + (σ²/s) φ(h) with s = √(1+σ²), h = μ/s",
-         r"\mu\,\Phi(h) + \tfrac{\sigma^2}{s}\varphi(h),\ s = \sqrt{1+\sigma^2},\ h = \mu/s"),
-        ("forward second moment", "(μ²+σ²) P + 2μσ² A + 2σ² B",
-         r"(\mu^2+\sigma^2)P + 2\mu\sigma^2 A + 2\sigma^2 B"),
-        ("backward second moment", "P + 2B + C (σ²/r² + μ²/r⁴) with r² = 1 + 2σ²",
-         r"P + 2B + C\,(\sigma^2/r^2 + \mu^2/r^4),\ r^2 = 1 + 2\sigma^2"),
-        ("where", "P = E Φ² = Φ(h) − 2T(h, 1/r), A = E Φφ, B = E xΦφ, C = E φ²; T is Owen's function",
-         r"P = E\Phi^2 = \Phi(h) - 2T(h, 1/r),\ A = E\Phi\varphi,\ B = E x\Phi\varphi,\ C = E\varphi^2"),
+        (
+            "forward mean",
+            "μ Φ(h) + (σ²/s) φ(h) with s = √(1+σ²), h = μ/s",
+            r"\mu\,\Phi(h) + \tfrac{\sigma^2}{s}\varphi(h),\ s = \sqrt{1+\sigma^2},\ h = \mu/s",
+        ),
+        ("forward second moment", "(μ²+σ²) P + 2μσ² A + 2σ² B", r"(\mu^2+\sigma^2)P + 2\mu\sigma^2 A + 2\sigma^2 B"),
+        (
+            "backward second moment",
+            "P + 2B + C (σ²/r² + μ²/r⁴) with r² = 1 + 2σ²",
+            r"P + 2B + C\,(\sigma^2/r^2 + \mu^2/r^4),\ r^2 = 1 + 2\sigma^2",
+        ),
+        (
+            "where",
+            "P = E Φ² = Φ(h) − 2T(h, 1/r), A = E Φφ, B = E xΦφ, C = E φ²; T is Owen's function",
+            r"P = E\Phi^2 = \Phi(h) - 2T(h, 1/r),\ A = E\Phi\varphi,\ B = E x\Phi\varphi,\ C = E\varphi^2",
+        ),
     )
     references = (_GELU, _OWEN)
 

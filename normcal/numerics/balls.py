@@ -100,7 +100,7 @@ class Ball:
 class Comparison:
     """Whether a difference is positive, and where its ball leaves that open."""
 
-    __slots__ = ("true", "open")
+    __slots__ = ("open", "true")
 
     def __init__(self, difference: Ball) -> None:
         self.true = difference.mid > 0.0
@@ -138,7 +138,9 @@ class Balls:
         x = ball(x)
         mid = np.sqrt(np.maximum(x.mid, 0.0))
         low = np.sqrt(np.maximum(x.mid - x.rad, 0.0))
-        spread = np.where(low > 0.0, x.rad / np.where(low > 0.0, mid + low, 1.0), np.sqrt(np.maximum(x.mid, 0.0) + x.rad))
+        spread = np.where(
+            low > 0.0, x.rad / np.where(low > 0.0, mid + low, 1.0), np.sqrt(np.maximum(x.mid, 0.0) + x.rad)
+        )
         return Ball(mid, (spread + U * mid) * GROW)
 
     def tanh(self, x: Ball) -> Ball:
@@ -163,32 +165,30 @@ class Balls:
         return Ball(mid, (slope * x.rad * np.exp(x.rad) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def phi(self, x: Ball) -> Ball:
-        r"""Standard normal density :math:`\varphi`; relative slope is \|x\|."""
+        r"""Standard normal density :math:`\varphi`; its relative slope is \|x\|."""
         x = ball(x)
-        mid = np.exp(-0.5 * x.mid * x.mid) / SQRT2PI
-        size = np.abs(x.mid)
-        relative = np.expm1((size + x.rad) * x.rad + 0.75 * U * size * size) + 2.0 * ELEMENTARY
+        mid = _phi(x.mid)
+        relative = np.expm1((np.abs(x.mid) + x.rad) * x.rad) + 3.0 * ELEMENTARY
         return Ball(mid, mid * relative * GROW + TINY)
 
     def Phi(self, x: Ball) -> Ball:
         r"""Standard normal distribution function :math:`\Phi`, accurate in both tails."""
         x = ball(x)
-        mid = 0.5 * _erfc(-x.mid / SQRT2)
+        mid = _Phi(x.mid)
         near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        steepest = np.exp(-0.5 * near * near) / SQRT2PI
-        return Ball(mid, (steepest * (x.rad + U * np.abs(x.mid)) * (1 + ELEMENTARY) + ERFC * mid) * GROW + TINY)
+        return Ball(mid, (_phi(near) * x.rad * (1.0 + 3.0 * ELEMENTARY) + ERFC * mid) * GROW + TINY)
 
     def log_Phi(self, x: Ball) -> Ball:
         r"""Logarithm of :math:`\Phi`; its slope is below ``2 phi`` right of 0 and ``1 + |x|`` left of it."""
         right = x.mid > -1.0
-        beyond = 0.5 * _erfc(np.maximum(x.mid, -1.0) / SQRT2)
-        below = np.maximum(0.5 * _erfc(-np.clip(x.mid, -37.0, -1.0) / SQRT2), TINY)
+        beyond = _Phi(-np.maximum(x.mid, -1.0))
+        below = _Phi(np.clip(x.mid, -37.0, -1.0))
         far = -0.5 * x.mid * x.mid - np.log(SQRT2PI * np.maximum(-x.mid, 1.0))
         mid = np.where(right, np.log1p(-beyond), np.where(x.mid > -37.0, np.log(below), far))
         size = np.maximum(np.abs(x.mid) - x.rad, 0.0)
         slope = np.where(x.mid - x.rad > 0.0, 2.0 * np.exp(-0.5 * size * size) / SQRT2PI, 1.0 + np.abs(x.mid) + x.rad)
         own = np.where(x.mid > -37.0, (ERFC + ELEMENTARY) * np.abs(mid) + np.where(right, 0.0, ERFC), 1.0)
-        return Ball(mid, (slope * (x.rad + U * np.abs(x.mid)) + own) * GROW + TINY)
+        return Ball(mid, (slope * x.rad + own) * GROW + TINY)
 
     def maximum(self, a: Ball, b: Ball) -> Ball:
         a, b = ball(a), ball(b)
@@ -210,6 +210,34 @@ class Balls:
 BALLS = Balls()
 
 
+def root_of_squares(terms: list[tuple[float, Ball]]) -> Ball:
+    """Return the ball of sqrt(sum of weight * x^2), scaled so that no square over- or underflows."""
+    scale = power_of_two_near(max(float(np.max(x.upper)) for _, x in terms))
+    total = ball(0.0)
+    for weight, x in terms:
+        total = total + x.scaled(scale).square() * weight
+    return BALLS.sqrt(total).scaled(1.0 / scale)
+
+
+def hypot(a: Ball, b: Ball) -> Ball:
+    """Return sqrt(a^2 + b^2); exact where one of them is exactly 0."""
+    for x, y in ((a, b), (b, a)):
+        if x.mid == 0.0 and x.rad == 0.0:
+            return Ball(abs(y.mid), y.rad)
+    return root_of_squares([(1.0, a), (1.0, b)])
+
+
+def power_of_two_near(size: float) -> float:
+    """Return the power of two whose product with ``size`` lies in [0.5, 1), to scale without rounding.
+
+    >>> power_of_two_near(12.0)
+    0.0625
+    """
+    if not 0.0 < size < math.inf:
+        return 1.0
+    return 2.0 ** min(max(-math.frexp(size)[1], -1020), 1020)
+
+
 def _finite(mid, rad) -> Ball:
     """Give an overflowed midpoint an infinite radius instead of an undefined one."""
     return Ball(mid, np.where(np.isfinite(mid), rad, np.inf))
@@ -218,6 +246,31 @@ def _finite(mid, rad) -> Ball:
 def _sech2(x):
     decay = np.exp(-2.0 * np.abs(x))
     return 4.0 * decay / (1.0 + decay) ** 2
+
+
+def _phi(x):
+    """Normal density; the square is split so that its rounding is not blown up by the exponential."""
+    high = _upper_half(x)
+    return np.exp(-0.5 * high * high) * np.exp(-0.5 * (x - high) * (x + high)) / SQRT2PI
+
+
+def _Phi(x):
+    """Normal distribution function: erfc at the rounded -x/sqrt(2), corrected for that rounding."""
+    u = -x / SQRT2
+    high = _upper_half(u)
+    off = ((-x - high * _ROOT_HIGH) - (u - high) * _ROOT_HIGH) - u * _ROOT_LOW  # -x - u sqrt(2), exactly
+    return np.maximum(0.5 * _erfc(u) - _phi(x) * off, 0.0)
+
+
+def _upper_half(x):
+    """Return the leading 26 bits of ``x``, whose square and products are exact (Dekker 1971)."""
+    scaled = 134217729.0 * x
+    return scaled - (scaled - x)
+
+
+#: sqrt(2) as 26 bits and the rest
+_ROOT_HIGH = 1.4142135381698608
+_ROOT_LOW = 2.420323420895794e-08
 
 
 def _erfc(x):

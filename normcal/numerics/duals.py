@@ -6,7 +6,7 @@ from __future__ import annotations
 class Dual:
     r"""A number :math:`v + s\,\epsilon` with :math:`\epsilon^2 = 0`: a value and its slope."""
 
-    __slots__ = ("value", "slope")
+    __slots__ = ("slope", "value")
     __array_ufunc__ = None
 
     def __init__(self, value, slope) -> None:
@@ -90,6 +90,10 @@ class Duals:
 
     def tanh(self, x):
         return Dual(self.base.tanh(x.value), self.base.sech2(x.value) * x.slope)
+
+    def sech2(self, x):
+        value = self.base.sech2(x.value)
+        return Dual(value, -2.0 * (value * self.base.tanh(x.value)) * x.slope)
 
     def sigmoid(self, x):
         value = self.base.sigmoid(x.value)

@@ -10,13 +10,12 @@ generous bound on its truncation error, and a fair one on that of the antideriva
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import legendre
 
-from normcal.numerics.balls import GROW, TINY, U, Ball
+from normcal.numerics.balls import GROW, TINY, Ball, U
 
 NODES = 20
 #: The density of z is below the smallest double beyond this.
@@ -67,7 +66,7 @@ def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, floa
             distance *= 2.0
     fixed = [(z, radius) for z, radius in kinks if -REACH < z < REACH]
     free = [z for z in radius_at if -REACH <= z <= REACH and not _crowded(z, fixed)]
-    merged = sorted({**{z: 0.0 for z in free}, 0.0: 0.0, **dict(fixed)}.items())
+    merged = sorted({**dict.fromkeys(free, 0.0), 0.0: 0.0, **dict(fixed)}.items())
     return np.array([z for z, _ in merged]), np.array([radius for _, radius in merged])
 
 
@@ -114,6 +113,18 @@ class Panels:
         left = _running(self, f, from_left[::-1, ::-1], self.edges[:-1] < 0.0, slice(None, None, -1))
         return Ball(np.concatenate([-left.mid, right.mid]), np.concatenate([left.rad, right.rad]))
 
+    def jumps(self, f: Ball, slope: Ball) -> Ball:
+        """Return f right of each inner edge less f left of it, from the nodes next to it and the slope."""
+        from_left = rule().from_left
+        half = self.half.mid[:, 0]
+        size = half * (np.abs(slope.mid) @ rule().weights) * 16.0 * U + half * (slope.rad @ rule().weights)
+        error = size + self.unresolved(slope)
+        at_left = f.mid[:, 0] - half * (slope.mid @ from_left[0])
+        at_right = f.mid[:, -1] + half * (slope.mid[:, ::-1] @ from_left[0])
+        mid = at_left[1:] - at_right[:-1]
+        rad = f.rad[1:, 0] + f.rad[:-1, -1] + error[1:] + error[:-1] + U * (np.abs(at_left[1:]) + np.abs(at_right[:-1]))
+        return Ball(mid, rad * GROW)
+
 
 def _running(panels: Panels, f: Ball, step: np.ndarray, side: np.ndarray, outwards: slice) -> Ball:
     """Integrate outwards from 0 over the panels of one side; the result has one row a panel."""
@@ -138,16 +149,3 @@ def _running(panels: Panels, f: Ball, step: np.ndarray, side: np.ndarray, outwar
 
 def _finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, 0.0)
-
-
-
-
-def power_of_two_near(size: float) -> float:
-    """Return the power of two whose product with ``size`` lies in [0.5, 1), to scale without rounding.
-
-    >>> power_of_two_near(12.0)
-    0.0625
-    """
-    if not 0.0 < size < math.inf:
-        return 1.0
-    return 2.0 ** min(max(-math.frexp(size)[1], -1020), 1020)

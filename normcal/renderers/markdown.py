@@ -40,7 +40,11 @@ def _table(table: Table, view: View) -> str:
         padded = (c.ljust(w) if word else c.rjust(w) for c, w, word in zip(cells, widths, words, strict=True))
         return f"| {' | '.join(padded)} |"
 
-    rule = "| " + " | ".join("-" * w if word else "-" * (w - 1) + ":" for w, word in zip(widths, words, strict=True)) + " |"
+    rule = (
+        "| "
+        + " | ".join("-" * w if word else "-" * (w - 1) + ":" for w, word in zip(widths, words, strict=True))
+        + " |"
+    )
     return "\n".join([line(table.columns), rule, *map(line, rows)])
 
 

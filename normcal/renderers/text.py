@@ -13,7 +13,9 @@ class Text(Renderer):
     rounds = True
 
     def render(self, report: Report, view: View) -> str:
-        blocks = [block for block in report.blocks if not (isinstance(block, Items) and (block.aside or not block.texts))]
+        blocks = [
+            block for block in report.blocks if not (isinstance(block, Items) and (block.aside or not block.texts))
+        ]
         if view.terminal:
             return _on_terminal(blocks, view)
         return "\n".join(f"{_plain(block, view)}\n" for block in blocks)
@@ -38,7 +40,9 @@ def _aligned(table: Table, view: View) -> str:
     words = [column in table.words for column in table.columns]
 
     def line(row) -> str:
-        return "  ".join(c.ljust(w) if word else c.rjust(w) for c, w, word in zip(row, widths, words, strict=True)).rstrip()
+        return "  ".join(
+            c.ljust(w) if word else c.rjust(w) for c, w, word in zip(row, widths, words, strict=True)
+        ).rstrip()
 
     return "\n".join(map(line, rows))
 
@@ -50,8 +54,12 @@ def _on_terminal(blocks: list[Block], view: View) -> str:
     from rich.text import Text as RichText
 
     console = Console(
-        file=io.StringIO(), force_terminal=view.color, color_system="standard" if view.color else None,
-        no_color=not view.color, width=view.width, highlight=False,
+        file=io.StringIO(),
+        force_terminal=view.color,
+        color_system="standard" if view.color else None,
+        no_color=not view.color,
+        width=view.width,
+        highlight=False,
     )
     for block in blocks:
         if isinstance(block, Table):
