@@ -94,4 +94,4 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
         missed.append(found)
     if not missed:
         raise RequestError(f"{layer.spec}: no engine serves the {direction} direction.")
-    return min(missed, key=lambda found: found.worst_error)
+    return min(missed, key=lambda found: (found.std.value is None, found.worst_error))

@@ -26,7 +26,9 @@ def _judge(tol: float, mean: Value, std: Value, rms: Value, *, overflowed: bool)
     size = max(abs(mean.value), std.value)
     if std.value + std.error < SMALLEST_NORMAL and std.error > 0.0:
         return TOLERANCE_MISSED, "the std is smaller than the smallest normal double (underflow)"
+    if std.value == 0.0 < std.error:
+        return TOLERANCE_MISSED, f"the std is below {std.error:.1g}, where its square underflows"
     relative = max(mean.error / size if size else 0.0, std.error / std.value if std.value else 0.0)
-    if relative > tol or (std.value == 0.0 and std.error > 0.0):
+    if relative > tol:
         return TOLERANCE_MISSED, f"the bound is {relative:.1g} relative, above the tolerance {tol:.1g}"
     return OK, ""

@@ -8,6 +8,7 @@ accuracy where f is a constant plus something tiny, and the variance is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,9 @@ class _Nodes:
 
 def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
     """Return (mean, std, rms) of f(x) under the component's density, which integrates to 1."""
-    start = ball(lift(component.f(Ball(law.mean), BALLS)).value)
+    start = ball(component.f(Ball(law.mean), BALLS))
+    if law.std == 0.0:
+        return start, Ball(0.0), Ball(abs(start.mid), start.rad)
     for nodes in _meshes(component, law):
         steps = nodes.slope * law.std
         g = nodes.panels.antiderivative(steps)
@@ -60,7 +63,7 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
         mean = shifted
     if mean.rad > CANCELLED * abs(mean.mid) > 0.0 and component.weight is None:
         mean = min(mean, start + _curvature(component, law, nodes), key=lambda found: found.rad)
-    unseen = _unseen(component, law)
+    unseen = _unseen(component, law) * law.std
     std, rms = Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
     direct = hypot(mean, std)
     return mean, std, rms if rms.rad <= direct.rad else direct
@@ -169,6 +172,10 @@ def _less_square(x: Ball, shift: float) -> Ball:
 
 
 def _unseen(component: Component, law: Normal) -> float:
-    """Bound what a kink out of the reach of z can hide: slopes of order 1 are assumed beyond it."""
-    distances = [abs(kink - law.mean) for kink in component.kinks]
-    return max((UNSEEN * (1.0 + d) for d in distances if law.std and d > REACH * law.std), default=0.0)
+    """Bound what f beyond a kink out of the reach of z can add to the rms of its slope."""
+    far = [kink for kink in component.kinks if abs(kink - law.mean) > REACH * law.std > 0.0]
+    behind = np.array([np.nextafter(kink, math.inf if kink > law.mean else -math.inf) for kink in far])
+    if not far:
+        return 0.0
+    slope = lift(component.f(Dual(Ball(behind), Ball(np.ones(len(far)))), Duals(BALLS))).slope
+    return UNSEEN * float(np.max(ball(slope).upper))

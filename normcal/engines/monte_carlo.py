@@ -20,7 +20,7 @@ DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 200_000_000
 MOST_DRAWS = 1_000_000_000_000
 #: Random numbers in a block: small enough to stay in cache, large enough to hide the overhead.
-BLOCK_DRAWS = 65_536
+BLOCK_DRAWS = 32_768
 #: Fewer rows than this carrying the variance, and the standard error is not to be trusted.
 LEAST_INFORMATIVE = 100.0
 

@@ -50,7 +50,8 @@ class Dropout(Layer):
 
         q, c = Ball(self.keep_prob), _bounded_factor(self, m)
         spread = root_of_squares([(1.0, m.sqrt(q) * law.std), (1.0, m.sqrt(q * (1.0 - q)) * law.mean)])
-        return c * q * law.mean, c * spread
+        mean = c * q * law.mean if law.mean else Ball(0.0)
+        return mean, c * spread
 
     def closed_backward(self, law, m):
         from normcal.numerics.balls import Ball

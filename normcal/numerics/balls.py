@@ -19,6 +19,10 @@ GROW = 1.0 + 2.0**-48
 ELEMENTARY = 6.0 * U
 #: Relative error granted to the C library's erfc.
 ERFC = 8.0 * U
+#: Radii above this are no small perturbation: functions are then bounded from the ends of the ball.
+WIDE = 0.01
+#: The normal density and the tail behind it are 0 in a double well before this.
+_BEYOND = 100.0
 SQRT2 = math.sqrt(2.0)
 SQRT2PI = math.sqrt(2.0 * math.pi)
 
@@ -145,31 +149,31 @@ class Balls:
 
     def tanh(self, x: Ball) -> Ball:
         mid = np.tanh(x.mid)
-        return Ball(mid, (_sech2(x.mid) * x.rad * np.exp(2.0 * x.rad) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        thin = _sech2(x.mid) * x.rad * np.exp(2.0 * x.rad)
+        return Ball(mid, (_spread(np.tanh, x, mid, thin) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
 
     def sech2(self, x: Ball) -> Ball:
         mid = _sech2(x.mid)
-        relative = np.expm1(2.0 * x.rad) + 4.0 * ELEMENTARY + 2.0 * U * np.abs(x.mid)
-        return Ball(mid, mid * relative * GROW + TINY)
+        own = 4.0 * ELEMENTARY + 2.0 * U * np.abs(x.mid)
+        spread = _spread(_sech2, x, mid, mid * np.expm1(2.0 * x.rad), peak=True)
+        return Ball(mid, (spread + mid * own) * GROW + TINY)
 
     def sigmoid(self, x: Ball) -> Ball:
-        decay = np.exp(-np.abs(x.mid))
-        mid = np.where(x.mid > 0.0, 1.0, decay) / (1.0 + decay)
-        slope = decay / (1.0 + decay) ** 2  # |(log slope)'| <= 1, so exp(rad) covers the ball
-        return Ball(mid, (slope * x.rad * np.exp(x.rad) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+        mid = _sigmoid(x.mid)
+        thin = mid * _sigmoid(-x.mid) * x.rad * np.exp(x.rad)  # |(log slope)'| <= 1, so exp(rad) covers the ball
+        return Ball(mid, (_spread(_sigmoid, x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def softplus(self, x: Ball) -> Ball:
-        decay = np.exp(-np.abs(x.mid))
-        mid = np.maximum(x.mid, 0.0) + np.log1p(decay)
-        slope = np.where(x.mid > 0.0, 1.0, decay) / (1.0 + decay)
-        return Ball(mid, (slope * x.rad * np.exp(x.rad) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+        mid = _softplus(x.mid)
+        thin = _sigmoid(x.mid) * x.rad * np.exp(x.rad)
+        return Ball(mid, (_spread(_softplus, x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def phi(self, x: Ball) -> Ball:
         r"""Standard normal density :math:`\varphi`; its relative slope is \|x\|."""
         x = ball(x)
         mid = _phi(x.mid)
-        relative = np.expm1((np.abs(x.mid) + x.rad) * x.rad) + 3.0 * ELEMENTARY
-        return Ball(mid, mid * relative * GROW + TINY)
+        spread = _spread(_phi, x, mid, mid * np.expm1((np.abs(x.mid) + x.rad) * x.rad), peak=True)
+        return Ball(mid, (spread + 3.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def Phi(self, x: Ball) -> Ball:
         r"""Standard normal distribution function :math:`\Phi`, accurate in both tails."""
@@ -243,19 +247,45 @@ def _finite(mid, rad) -> Ball:
     return Ball(mid, np.where(np.isfinite(mid), rad, np.inf))
 
 
+def _spread(f, x: Ball, mid, thin, *, peak: bool = False):
+    """Return how far f may stray over a ball: ``thin`` for small radii, else from the ends.
+
+    ``f`` rises all the way or, with ``peak``, rises to 0 and falls behind it.
+    """
+    wide = x.rad > WIDE
+    if not np.any(wide):
+        return thin
+    low, high = f(x.mid - x.rad), f(x.mid + x.rad)
+    if peak:
+        low, high = f(np.abs(x.mid) + x.rad), f(np.maximum(np.abs(x.mid) - x.rad, 0.0))
+    ends = np.maximum(high - mid, mid - low) + 4.0 * ELEMENTARY * (np.abs(low) + np.abs(high))
+    return np.where(wide, ends, thin)
+
+
 def _sech2(x):
     decay = np.exp(-2.0 * np.abs(x))
     return 4.0 * decay / (1.0 + decay) ** 2
 
 
+def _sigmoid(x):
+    decay = np.exp(-np.abs(x))
+    return np.where(x > 0.0, 1.0, decay) / (1.0 + decay)
+
+
+def _softplus(x):
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
 def _phi(x):
     """Normal density; the square is split so that its rounding is not blown up by the exponential."""
+    x = np.clip(x, -_BEYOND, _BEYOND)
     high = _upper_half(x)
     return np.exp(-0.5 * high * high) * np.exp(-0.5 * (x - high) * (x + high)) / SQRT2PI
 
 
 def _Phi(x):
     """Normal distribution function: erfc at the rounded -x/sqrt(2), corrected for that rounding."""
+    x = np.clip(x, -_BEYOND, _BEYOND)
     u = -x / SQRT2
     high = _upper_half(u)
     off = ((-x - high * _ROOT_HIGH) - (u - high) * _ROOT_HIGH) - u * _ROOT_LOW  # -x - u sqrt(2), exactly

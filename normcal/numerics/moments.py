@@ -30,15 +30,21 @@ class Moments:
     @classmethod
     def of(cls, y: np.ndarray) -> Moments:
         """Return the moments of an array (rows, entries)."""
+        rows, entries = y.shape
         shift = float(y.mean())
         y = y - shift
-        if y.shape[1] == 1:
-            a, b = y[:, 0], np.square(y[:, 0])
+        if entries == 1:
+            a, b = y.ravel(), np.square(y).ravel()
         else:
-            a, b = y.mean(axis=1), np.einsum("ij,ij->i", y, y) / y.shape[1]
+            a, b = y.mean(axis=1), np.einsum("ij,ij->i", y, y) / entries
+        # about the shift the means are so small that the sums need no second pass; einsum, unlike
+        # a BLAS dot product, sums in one fixed order on the calling thread
         mean_a, mean_b = float(a.mean()), float(b.mean())
-        da, db = a - mean_a, b - mean_b
-        return cls(len(y), shift, mean_a, mean_b, float(da @ da), float(da @ db), float(db @ db))
+        aa, ab, bb = (float(np.einsum("i,i->", u, v)) for u, v in ((a, a), (a, b), (b, b)))
+        return cls(
+            rows, shift, mean_a, mean_b,
+            max(aa - rows * mean_a**2, 0.0), ab - rows * mean_a * mean_b, max(bb - rows * mean_b**2, 0.0),
+        )  # fmt: skip
 
     def shifted(self, shift: float) -> Moments:
         """Return the same moments about another shift: b gains 2da + d^2 with d the difference."""
