@@ -13,6 +13,10 @@ _BINARY = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
 _FUNCTIONS = {"sqrt": math.sqrt}
 
 
+def _refuse(_: float) -> float:
+    raise ValueError
+
+
 def value(text: str, names: dict[str, float] | None = None) -> float:
     """Return the number that an expression of + - * / sqrt() pi and ``names`` stands for.
 
@@ -41,7 +45,6 @@ def _walk(node: ast.expr, names: dict[str, float]) -> float:
         return -_walk(node.operand, names)
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         return _BINARY[type(node.op)](_walk(node.left, names), _walk(node.right, names))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
-        if len(node.args) == 1 and not node.keywords:
-            return _FUNCTIONS[node.func.id](_walk(node.args[0], names))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
+        return _FUNCTIONS.get(node.func.id, _refuse)(_walk(node.args[0], names))
     raise ValueError

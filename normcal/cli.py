@@ -8,7 +8,7 @@ import sys
 import click
 
 from normcal import __version__, discover
-from normcal.errors import NormcalError, unknown
+from normcal.errors import FileError, NormcalError, unknown
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
@@ -43,9 +43,17 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context):
         try:
-            return super().invoke(ctx)
+            value = super().invoke(ctx)
+            sys.stdout.flush()
+            return value
         except NormcalError as error:
             raise Refused(error) from None
+        except BrokenPipeError:
+            # what is still buffered has nowhere to go; without this Python complains at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
+        except OSError as problem:
+            raise Refused(FileError(f"The result cannot be written: {problem.strerror or problem}.")) from None
 
 
 @click.group(
@@ -76,17 +84,14 @@ def group() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the program; the one place that turns errors into exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without Greek letters still gets its numbers
     try:
         code = group.main(args, prog_name="normcal", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # what is still buffered has nowhere to go; without this Python complains at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = PIPE_CLOSED
     sys.exit(code if isinstance(code, int) else 0)

@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
+from normcal import catalog
 from normcal.errors import FileError, RequestError, echo, unknown
+from normcal.layer import Layer
 from normcal.request import Request
 
 LARGEST_FILE = 1_000_000
@@ -52,6 +54,17 @@ def read(path: str) -> Config:
         return _checked(path, document)
     except RequestError as error:
         raise RequestError(f"{path}: {error.message}", error.hint) from None
+
+
+def layers(config: Config) -> list[Layer]:
+    """Return the layers of a config; an error names the file and the place in its list."""
+    found: list[Layer] = []
+    for place, spec in enumerate(config.layers):
+        try:
+            found += catalog.layers([spec])
+        except RequestError as error:
+            raise RequestError(f"{config.path}: layers[{place}]: {error.message}", error.hint) from None
+    return found
 
 
 def _checked(path: str, document: Any) -> Config:

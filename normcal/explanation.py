@@ -12,7 +12,7 @@ from normcal.result import SCHEMA, Estimate
 
 DEFAULT_SAMPLES = 100_000
 _GENERAL = (
-    "the input entries are independent {law}, the incoming gradient's are independent N(0, 1), and the two are independent",
+    "the input entries are independent {law}, the incoming gradient's independent N(0, 1), independent of the input",
     "derivatives are the almost-everywhere ones that automatic differentiation uses",
 )
 
@@ -75,7 +75,7 @@ def _row(engine, direction: str, found: Estimate | str) -> tuple:
     if isinstance(found, str):
         return direction, engine.name, "", "", "", f"not served: {found}"
     mean, std = (Number(value, found.error_kind) for value in (found.mean, found.std))
-    how = found.reason or (f"{found.samples:_} samples, seed {found.seed}" if found.samples else engine.summary)
+    how = found.reason or (f"{engine.summary}, {found.samples:_} samples" if found.samples else engine.summary)
     return direction, engine.name, mean, std, Error(found.std.error), how
 
 

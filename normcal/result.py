@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from normcal import __version__
 from normcal.law import STANDARD, Normal
-from normcal.layer import Layer
+from normcal.layer import DIRECTIONS, Layer
 
 SCHEMA = "normcal/1"
 BOUND, STANDARD_ERROR = "bound", "standard-error"
@@ -152,4 +152,4 @@ class Result:
         return head | {"assumptions": assumptions, "layers": [row.data() for row in self.layers]} | self.extra
 
 
-PATHS = tuple(f"{d}.{q}" for d in ("forward", "backward") for q in QUANTITIES) + ("jacobian_factor",)
+PATHS = (*(f"{direction}.{q}" for direction in DIRECTIONS for q in QUANTITIES), "jacobian_factor")

@@ -24,8 +24,8 @@ def command(config, format, digits, output, **options) -> None:
     CONFIG is a YAML file, or the name of one that ships (default, articles). Options given here
     override those of the config.
     """
-    from normcal import catalog, pipeline, tabulation
     from normcal import config as configs
+    from normcal import pipeline, tabulation
     from normcal.cli import INTERRUPTED
     from normcal.commands._output import Output
     from normcal.commands._progress import Progress
@@ -33,7 +33,7 @@ def command(config, format, digits, output, **options) -> None:
 
     chosen = configs.read(config or "default")
     request = Request().updated(chosen.options).updated(options)
-    layers = catalog.layers(chosen.layers)
+    layers = configs.layers(chosen)
     target = Output.checked(format, digits or chosen.digits, output, chosen.format or "text")
     with Progress() as progress:
         result = pipeline.run(request, layers, progress)

@@ -40,9 +40,11 @@ def command(specs, config, format, digits, output, **options) -> None:
     if not specs:
         chosen = configs.read(config or "default")
         request = request.updated({key: chosen.options.get(key) for key in ("mean", "std", "direction")})
-        specs = chosen.layers
+        listed = configs.layers(chosen)
+    else:
+        listed = catalog.layers(list(specs))
     request = request.updated(options)
-    layers = list({layer.spec: layer for layer in catalog.layers(list(specs))}.values())
+    layers = list({layer.spec: layer for layer in listed}.values())
     target = Output.checked(format, digits, output)
     with Progress() as progress:
         comparisons = verification.verify(request, layers, progress)

@@ -6,6 +6,7 @@ nor arithmetic, nor the way to an error.
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 
@@ -47,7 +48,7 @@ def _expectation(c: Component, law: Normal, forward: bool, power: int) -> tuple[
     total, error = 0.0, 0.0
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an interval that misses the tolerance says so by its error
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in itertools.pairwise(edges):
             value, its_error = quad(integrand, left, right, epsabs=0.0, epsrel=1e-11, limit=100)
             total, error = total + value, error + its_error
     return total, error

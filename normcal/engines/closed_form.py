@@ -13,7 +13,7 @@ class ClosedForm(Engine):
 
     name = "closed-form"
     rank = 1
-    summary = "the layer's own formula; the error is a bound on its rounding"
+    summary = "own formula; error: bound on rounding"
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         if getattr(type(layer), f"closed_{direction}") is getattr(Layer, f"closed_{direction}"):

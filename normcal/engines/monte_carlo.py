@@ -39,7 +39,7 @@ class MonteCarlo(Engine):
     name = "monte-carlo"
     rank = 3
     samples = True
-    summary = "simulates the layer on random input; the error is one standard error"
+    summary = "simulation; error: one standard error"
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         samples = samples_for(layer, effort.samples)

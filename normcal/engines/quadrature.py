@@ -13,7 +13,7 @@ class Quadrature(Engine):
 
     name = "quadrature"
     rank = 2
-    summary = "composite Gauss-Legendre panels; the error is a bound on truncation and rounding"
+    summary = "Gauss-Legendre panels; error: bound on truncation and rounding"
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         components = layer.components(direction, law)

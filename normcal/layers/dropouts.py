@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from normcal.layer import FORWARD, Component, Layer, Param, Reference
 
-_FACTOR = {"plain": lambda q: 1.0, "inverted": lambda q: 1.0 / q, "unit": lambda q: 1.0 / math.sqrt(q)}
+#: scaling -> 1/c from the keep probability
+_DIVISOR = {"plain": lambda q, m: 1.0, "inverted": lambda q, m: q, "unit": lambda q, m: m.sqrt(q)}
 
 
 class Dropout(Layer):
@@ -41,14 +40,13 @@ class Dropout(Layer):
         Reference("Arpit et al. 2016, Normalization Propagation", "arXiv:1603.01431"),
     )
 
-    @property
-    def factor(self) -> float:
-        return _FACTOR[self.scaling](self.keep_prob)
+    def _scaled(self, x, m):
+        return x / _DIVISOR[self.scaling](self.keep_prob, m)
 
     def closed_forward(self, law, m):
         from normcal.numerics.balls import Ball, root_of_squares
 
-        q, c = Ball(self.keep_prob), _bounded_factor(self, m)
+        q, c = Ball(self.keep_prob), self._scaled(Ball(1.0), m)
         spread = root_of_squares([(1.0, m.sqrt(q) * law.std), (1.0, m.sqrt(q * (1.0 - q)) * law.mean)])
         mean = c * q * law.mean if law.mean else Ball(0.0)
         return mean, c * spread
@@ -56,21 +54,16 @@ class Dropout(Layer):
     def closed_backward(self, law, m):
         from normcal.numerics.balls import Ball
 
-        return _bounded_factor(self, m) * m.sqrt(Ball(self.keep_prob))
+        return self._scaled(Ball(1.0), m) * m.sqrt(Ball(self.keep_prob))
 
     def components(self, direction, law):
-        kept = Component(lambda x, m: self.factor * x, mass=self.keep_prob)
+        kept = Component(self._scaled, mass=self.keep_prob)
         dropped = Component(lambda x, m: 0.0 * x, mass=1.0 - self.keep_prob)
         return [kept, dropped]
 
     def simulate(self, direction, rng, rows, law):
+        from normcal.numerics.arrays import ARRAYS
+
         values = law.sample(rng, (rows, 1)) if direction == FORWARD else rng.standard_normal((rows, 1))
         mask = rng.random((rows, 1)) < self.keep_prob
-        return values * mask * self.factor
-
-
-def _bounded_factor(layer: Dropout, m):
-    from normcal.numerics.balls import Ball
-
-    q = Ball(layer.keep_prob)
-    return {"plain": Ball(1.0), "inverted": 1.0 / q, "unit": 1.0 / m.sqrt(q)}[layer.scaling]
+        return self._scaled(values, ARRAYS) * mask

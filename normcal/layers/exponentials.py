@@ -42,7 +42,10 @@ class SELU(Elementwise):
 
     name = "selu"
     formula = "λ x for x > 0, λ α (exp(x) − 1) otherwise; λ = 1.0507009873554805, α = 1.6732632423543772"
-    latex = r"\lambda\begin{cases} x & x > 0\\ \alpha(e^x - 1) & x \le 0\end{cases},\ \lambda = 1.0507009873554805,\ \alpha = 1.6732632423543772"
+    latex = (
+        r"\lambda\begin{cases} x & x > 0\\ \alpha(e^x - 1) & x \le 0\end{cases},"
+        r"\ \lambda = 1.0507009873554805,\ \alpha = 1.6732632423543772"
+    )
     kinks = (0.0,)
     references = (Reference("Klambauer et al. 2017, Self-Normalizing Neural Networks", "arXiv:1706.02515"),)
     scale, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717

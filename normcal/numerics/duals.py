@@ -85,6 +85,7 @@ class Duals:
         return Dual(self.base.log1p(x.value), x.slope / (1.0 + x.value))
 
     def sqrt(self, x):
+        x = lift(x)
         value = self.base.sqrt(x.value)
         return Dual(value, x.slope / (2.0 * value))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from normcal.renderer import Renderer
 from normcal.renderers._cells import written
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
+
+
+NARROW_DIGITS, NARROW_WORDS = 7, 14
 
 
 class Text(Renderer):
@@ -63,7 +68,7 @@ def _on_terminal(blocks: list[Block], view: View) -> str:
     )
     for block in blocks:
         if isinstance(block, Table):
-            console.print(_rich_table(block, view))
+            console.print(_fitted(block, view, console))
         elif isinstance(block, Heading):
             console.print(RichText(block.text, style="bold"))
         else:
@@ -71,15 +76,59 @@ def _on_terminal(blocks: list[Block], view: View) -> str:
     return console.file.getvalue()
 
 
+def _fitted(table: Table, view: View, console):
+    """Draw a table; where it is too wide, with fewer digits, then folded, then rows for columns."""
+    least, natural = _widths(table, view, console)
+    if view.digits is None and natural > view.width:
+        view = replace(view, digits=NARROW_DIGITS)
+        least, natural = _widths(table, view, console)
+    if least > view.width and len(table.columns) > 2:
+        return _on_its_side(table, view, console)
+    return _rich_table(table, view)
+
+
+def _widths(table: Table, view: View, console) -> tuple[int, int]:
+    """Return the least width that folds only words, and none shorter than NARROW_WORDS; and the natural one."""
+    measured = console.measure(_rich_table(table, view), options=console.options.update(width=10_000))
+    return measured.minimum, measured.maximum
+
+
+def _on_its_side(table: Table, view: View, console):
+    """Draw the rows as columns, as many side by side as fit."""
+    from rich.console import Group
+
+    rows = [tuple(written(cell, view) for cell in row) for row in table.rows]
+    label = max(map(len, table.columns))
+    groups, room = [[]], view.width - label
+    for row in rows:
+        wide = max(map(len, row)) + 2
+        if groups[-1] and wide > room:
+            groups.append([])
+            room = view.width - label
+        groups[-1].append(row)
+        room -= wide
+    turned = []
+    for group in groups:
+        columns = (table.columns[0], *(row[0] for row in group))
+        lines = zip(table.columns[1:], *(row[1:] for row in group), strict=True)
+        turned.append(_rich_table(Table(columns, tuple(lines), words=(table.columns[0],)), view))
+    return Group(*turned)
+
+
 def _rich_table(table: Table, view: View):
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text as RichText
 
-    drawn = RichTable(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    drawn = RichTable(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, collapse_padding=True)
+    cells = [[written(cell, view) for cell in row] for row in table.rows]
     for i, column in enumerate(table.columns):
-        left = column in table.words
-        drawn.add_column(column, justify="left" if left else "right", overflow="fold", style="cyan" if i == 0 else None)
-    for row in table.rows:
-        drawn.add_row(*(RichText(written(cell, view)) for cell in row))
+        word, style = column in table.words, "cyan" if i == 0 else None
+        longest = max([len(column), *(len(row[i]) for row in cells)])
+        drawn.add_column(
+            column, justify="left" if word else "right", style=style, overflow="fold", no_wrap=not word,
+            min_width=min(longest, NARROW_WORDS) if word else None,
+        )  # fmt: skip
+    for row in cells:
+        drawn.add_row(*map(RichText, row))
     return drawn
