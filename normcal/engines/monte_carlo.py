@@ -74,7 +74,8 @@ def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED
         reason = (
-            "too few draws reach the part of the input where the layer varies, so that no standard error can be stated"
+            f"fewer than {LEAST_INFORMATIVE:.0f} draws carry the variance, so that no standard error can be stated; "
+            "take more samples, or an input on which the layer varies"
         )
     elif effort.tol is not None and moments.std_error > effort.tol * moments.std:
         status, reason = (

@@ -13,10 +13,14 @@ class Markdown(Renderer):
     rounds = True
 
     def render(self, report: Report, view: View) -> str:
-        return "\n".join(f"{_block(block, view)}\n" for block in report.blocks if block != Items(()))
+        return "\n".join(f"{_block(block, view)}\n" for block in report.blocks if not _empty(block))
 
 
 RENDERER = Markdown()
+
+
+def _empty(block: Block) -> bool:
+    return isinstance(block, Items) and not block.texts
 
 
 def _block(block: Block, view: View) -> str:
