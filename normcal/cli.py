@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -41,19 +42,31 @@ class Commands(click.Group):
             raise unknown("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args, **kwargs) -> click.Context:
+        with _closed_pipe_is_quiet():  # --help prints here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context):
         try:
-            value = super().invoke(ctx)
-            sys.stdout.flush()
-            return value
+            with _closed_pipe_is_quiet():
+                value = super().invoke(ctx)
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+                return value
         except NormcalError as error:
             raise Refused(error) from None
-        except BrokenPipeError:
-            # what is still buffered has nowhere to go; without this Python complains at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(PIPE_CLOSED) from None
         except OSError as problem:
             raise Refused(FileError(f"The result cannot be written: {problem.strerror or problem}.")) from None
+
+
+@contextlib.contextmanager
+def _closed_pipe_is_quiet():
+    """Turn a closed pipe into its exit code; click would end with 1, which means that a check failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+        raise click.exceptions.Exit(PIPE_CLOSED) from None
 
 
 @click.group(
@@ -85,7 +98,8 @@ def group() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the program; the one place that turns errors into exit codes."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal without Greek letters still gets its numbers
+        if stream is not None:  # a terminal without Greek letters still gets its numbers
+            stream.reconfigure(errors="replace")
     try:
         code = group.main(args, prog_name="normcal", standalone_mode=False)
     except click.ClickException as error:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from normcal import arithmetic, catalog, engine, pipeline
+from normcal import arithmetic, catalog, pipeline
 from normcal.errors import RequestError, echo, unknown
 from normcal.request import Request
 from normcal.result import PATHS, Value
@@ -89,6 +89,15 @@ def _checked(entry: dict) -> tuple[str, str]:
             )
     if entry["quantity"] not in PATHS:
         raise unknown("quantity", entry["quantity"], PATHS)
+    for key in ("where", "remark"):
+        if not isinstance(entry.get(key, ""), str):
+            raise RequestError(f"'{key}' of an entry of 'printed' must be text, not {echo(entry[key])}.", "Quote it.")
+    names = entry.get("with", {})
+    if not isinstance(names, dict) or not all(
+        isinstance(k, str) and isinstance(v, (int, float)) and abs(v) < 1e300 for k, v in names.items()
+    ):
+        raise RequestError(f"'with' of an entry of 'printed' cannot be {echo(names)}.", "Accepted: names with numbers.")
+    Request(samples=entry.get("samples"))
     return entry["printed"], entry["quantity"]
 
 
@@ -112,6 +121,5 @@ def _quantity(spec: str, path: str, request: Request) -> Value:
 @functools.lru_cache(maxsize=1024)
 def _standard_error(spec: str, path: str, samples: int, request: Request) -> float | None:
     """Return the standard error of a quantity measured with so many draws, as Monte Carlo states it."""
-    direction, _, name = path.partition(".")
-    effort = engine.Effort(samples=samples, seed=request.seed)
-    return getattr(engine.estimate("monte-carlo", catalog.layer(spec), direction, request.law, effort), name).error
+    measured = replace(request, engine="monte-carlo", samples=samples)
+    return pipeline.run(measured, [catalog.layer(spec)]).layers[0].quantity(path).error

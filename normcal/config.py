@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from normcal import catalog
+from normcal import catalog, renderer
 from normcal.errors import FileError, RequestError, echo, unknown
 from normcal.layer import Layer
-from normcal.request import Request
+from normcal.request import WHOLE, Request
+from normcal.rounding import check_digits
 
 LARGEST_FILE = 1_000_000
 MOST_LAYERS = 20_000
@@ -88,7 +89,10 @@ def _checked(path: str, document: Any) -> Config:
     for key, kind in (("grid", dict), ("printed", list)):
         if key in document and not isinstance(document[key], kind):
             raise RequestError(f"'{key}' must be a {'mapping' if kind is dict else 'list'}.")
-    options = {key: _number(document[key]) for key in Request.names() if key in document}
+    check_digits(document.get("digits"))
+    if "format" in document:
+        renderer.get(document["format"])
+    options = {key: _number(key, document[key]) for key in Request.names() if key in document}
     Request().updated(options)
     own = {key: document[key] for key in _OWN_KEYS if key in document}
     return Config(path=path, options=options, **own)
@@ -101,23 +105,26 @@ def _text(key: str, value: Any) -> None:
         )
 
 
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-9 as text; a person means the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+def _number(key: str, value: Any) -> Any:
+    """YAML 1.1 reads 1e-9 as text; a person means the number, and with 1e6 samples a whole one."""
+    try:
+        number = float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    whole = key in WHOLE and isinstance(number, float) and abs(number) < 1e18 and number == int(number)
+    return int(number) if whole else number
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses aliases and duplicate keys too."""
+    """SafeLoader that refuses aliases, tags and duplicate keys too."""
 
     def compose_node(self, parent, index):
-        if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not accepted", mark)
+        event = self.peek_event()
+        if isinstance(event, yaml.events.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not accepted", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            problem = f"the tag {event.tag!r} is not accepted"
+            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):

@@ -39,7 +39,9 @@ def echo(value: object) -> str:
     >>> echo("relu\\n6")
     "'relu\\\\n6'"
     """
-    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else type(value).__name__
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_ECHO:
+        return "a number of too many digits"
+    text = repr(value) if isinstance(value, (str, int, float, type(None))) else type(value).__name__
     return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}..."
 
 

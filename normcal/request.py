@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,7 +15,8 @@ BOTH = "both"
 MOST_SAMPLES = 100_000_000_000
 MOST_WORKERS = 256
 LARGEST = 1e300
-MOST_DIGITS = 17
+#: Options that are whole numbers.
+WHOLE = ("samples", "seed", "workers")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Request:
 
     @property
     def law(self) -> Normal:
-        return Normal(float(self.mean), float(self.std))
+        return Normal(float(self.mean) + 0.0, float(self.std) + 0.0)  # a zero without a sign
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:
 
 def _number(name: str, value: Any, low: float, high: float, *, open_low: bool = False) -> None:
     """Refuse what is no finite number of the interval, naming it."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high or (open_low and value == low):
         bracket = "(" if open_low else "["
         raise RequestError(f"{name} cannot be {echo(value)}.", f"Accepted: a number in {bracket}{low:g}, {high:g}].")

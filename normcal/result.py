@@ -38,7 +38,8 @@ class Value:
             return Value()
         if self.error is None or self.error >= abs(self.value):
             return Value(inverse)
-        return Value(inverse, self.error * inverse / (abs(self.value) - self.error) + _ROUNDING * abs(inverse))
+        error = self.error * abs(inverse) / (abs(self.value) - self.error)
+        return Value.of(inverse, error + _ROUNDING * abs(inverse))
 
     def over(self, other: Value) -> Value:
         """Return value/other; errors add, as they may when both come from one source."""
@@ -50,8 +51,8 @@ class Value:
             return Value()
         if self.error is None or inverse.error is None:
             return Value(ratio)
-        error = abs(inverse.value) * self.error + inverse.error * (abs(self.value) + self.error)
-        return Value(ratio, error + _ROUNDING * abs(ratio))
+        error = abs(inverse.value) * self.error + inverse.error * abs(self.value) + inverse.error * self.error
+        return Value.of(ratio, error + _ROUNDING * abs(ratio))
 
 
 @dataclass(frozen=True)

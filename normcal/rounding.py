@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from normcal.errors import RequestError, echo
 from normcal.result import Value
 
+#: Significant digits that may be asked for.
 MOST = 17
 DEFAULT = 10
 #: Numbers outside [10^-LOW, 10^HIGH) are written with an exponent.
@@ -54,9 +56,8 @@ def with_error(value: Value, digits: int | None = None) -> str:
     places = 1 - math.floor(math.log10(value.error))
     if not 0 <= places <= 18:
         return f"{value.value:.3g} ± {value.error:.1e}"
-    if digits:
-        size = math.floor(math.log10(abs(value.value))) if value.value else 0
-        places = min(places, max(digits - 1 - size, 0))
+    if digits and digits < allowed(value, MOST) + 1:
+        return f"{significant(value.value, digits)} ± {significant(value.error, 2)}"
     return f"{value.value:.{places}f} ± {value.error:.{places}f}"
 
 
@@ -73,6 +74,12 @@ def error(value: float | None) -> str:
     exponent = math.floor(math.log10(value))
     lead = math.ceil(value / 10.0**exponent * (1.0 - 1e-12)) if exponent > -300 else 9
     return f"1e{exponent + 1:03d}" if lead >= 10 else f"{lead}e{exponent:03d}"
+
+
+def check_digits(digits: object) -> None:
+    """Refuse a number of digits that is none."""
+    if digits is not None and (not isinstance(digits, int) or isinstance(digits, bool) or not 1 <= digits <= MOST):
+        raise RequestError(f"digits cannot be {echo(digits)}.", f"Accepted: a whole number from 1 to {MOST}.")
 
 
 def significant(value: float, digits: int) -> str:

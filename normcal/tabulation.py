@@ -10,21 +10,22 @@ from normcal.config import Config
 from normcal.errors import RequestError
 from normcal.grid import Grid
 from normcal.report import Block, Error, Heading, Number, Paragraph, Report, Table
-from normcal.request import Request
+from normcal.request import BOTH, Request
 from normcal.result import Result
 
 
 def report(config: Config, request: Request, result: Result) -> Report:
     """Return the report of a config's table."""
+    everything = dataclasses.replace(request, direction=BOTH)  # a grid and a comparison say what they need
     blocks: list[Block] = []
     extra: dict = {}
     try:
         if config.grid and not result.interrupted:
-            grid = Grid(config.grid, request)
+            grid = Grid(config.grid, everything)
             blocks += grid.blocks()
             extra["grid"] = grid.data()
         if config.printed and not result.interrupted:
-            comparisons = [compare(entry, request) for entry in config.printed]
+            comparisons = [compare(entry, everything) for entry in config.printed]
             blocks += _comparison_blocks(comparisons)
             extra["comparisons"] = [comparison.data() for comparison in comparisons]
     except RequestError as error:

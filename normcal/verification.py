@@ -49,7 +49,8 @@ class Comparison:
             "spec": self.layer, "direction": self.direction, "quantity": self.quantity, "engines": list(self.engines),
             "values": [value.value for value in self.values], "errors": [value.error for value in self.values],
             "kind": "z-score" if self.sampled else "bounds",
-            "score": self.score, "limit": self.limit, "verdict": self.verdict,
+            "score": self.score if self.score is not None and math.isfinite(self.score) else None,
+            "limit": self.limit, "verdict": self.verdict,
         }  # fmt: skip
 
 

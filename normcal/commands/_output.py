@@ -9,10 +9,6 @@ from dataclasses import dataclass
 
 import click
 
-from normcal.errors import RequestError
-
-MOST_DIGITS = 17
-
 
 @dataclass(frozen=True)
 class Output:
@@ -24,11 +20,10 @@ class Output:
 
     @classmethod
     def checked(cls, format: str | None, digits: int | None, output: str | None, default: str = "text") -> Output:
-        from normcal import renderer
+        from normcal import renderer, rounding
 
         path = None if output in (None, "-") else output
-        if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS):
-            raise RequestError(f"digits cannot be {digits}.", f"Accepted: a whole number from 1 to {MOST_DIGITS}.")
+        rounding.check_digits(digits)
         chosen = renderer.choose(format, path, default)
         if path is not None:
             renderer.check_writable(path)
@@ -52,7 +47,7 @@ class Output:
     def _view(self):
         from normcal.report import View
 
-        if self.path is not None or not sys.stdout.isatty():
+        if self.path is not None or sys.stdout is None or not sys.stdout.isatty():
             return View(self.digits)
         color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return View(self.digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)

@@ -17,7 +17,7 @@ class Progress:
         self.tasks: dict[str, int] = {}
 
     def __enter__(self):
-        return self if sys.stderr.isatty() else None
+        return self if sys.stderr is not None and sys.stderr.isatty() else None
 
     def __exit__(self, *_) -> None:
         if self.bar is not None:

@@ -31,10 +31,10 @@ def command(config, format, digits, output, **options) -> None:
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
-    chosen = configs.read(config or "default")
+    chosen = configs.read("default" if config is None else config)
     request = Request().updated(chosen.options).updated(options)
     layers = configs.layers(chosen)
-    target = Output.checked(format, digits or chosen.digits, output, chosen.format or "text")
+    target = Output.checked(format, chosen.digits if digits is None else digits, output, chosen.format or "text")
     with Progress() as progress:
         result = pipeline.run(request, layers, progress)
     target.write(tabulation.report(chosen, request, result))

@@ -34,11 +34,11 @@ def command(specs, config, format, digits, output, **options) -> None:
     from normcal.errors import RequestError
     from normcal.request import Request
 
-    if specs and config:
+    if specs and config is not None:
         raise RequestError("Give SPECs or --config, not both.")
     request = Request()
     if not specs:
-        chosen = configs.read(config or "default")
+        chosen = configs.read("default" if config is None else config)
         request = request.updated({key: chosen.options.get(key) for key in ("mean", "std", "direction")})
         listed = configs.layers(chosen)
     else:

@@ -22,6 +22,8 @@ from normcal.result import Value
 REACH = 38.0
 #: What QUADPACK's estimate leaves out: the rounding of the integrand itself, far in a tail.
 ROUNDING = 1e-12
+#: Below this the square of the integrand, or the density far out, is no longer a normal double.
+SMALLEST = 1e-140
 
 
 def mean_and_rms(components: list[Component], law: Normal, *, forward: bool) -> tuple[Value, Value]:
@@ -32,6 +34,10 @@ def mean_and_rms(components: list[Component], law: Normal, *, forward: bool) -> 
     mean = math.fsum(m * value for m, (value, _) in zip(masses, first, strict=True))
     square = math.fsum(m * value for m, (value, _) in zip(masses, second, strict=True))
     rms = math.sqrt(max(square, 0.0))
+    if not SMALLEST < rms < math.inf:
+        return Value.of(mean, math.inf), Value.of(
+            rms, math.inf
+        )  # squares under- or overflow here, so no error can be stated
     mean_error = math.fsum(m * error for m, (_, error) in zip(masses, first, strict=True)) + ROUNDING * rms
     square_error = math.fsum(m * error for m, (_, error) in zip(masses, second, strict=True))
     return Value(mean, mean_error), Value(rms, square_error / rms + ROUNDING * rms if rms else math.sqrt(square_error))

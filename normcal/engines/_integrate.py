@@ -17,7 +17,7 @@ from normcal.law import Normal
 from normcal.layer import Component
 from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot, power_of_two_near
 from normcal.numerics.duals import Dual, Duals, lift
-from normcal.numerics.panels import REACH, Panels, edges_for, rule
+from normcal.numerics.panels import Panels, edges_for, rule
 
 ROUNDS = 16
 MOST_PANELS = 4000
@@ -28,8 +28,8 @@ NOISE = 64.0 * U
 NOISE_OF_RADII = 0.5
 #: A mean whose bound is wider than this is worth another route.
 CANCELLED = 5e-14
-#: The square root of what the normal density can hide beyond REACH.
-UNSEEN = 3e-162
+#: The rms over |z| > REACH of a function of slope 1, and more.
+UNSEEN = 1e-160
 
 
 @dataclass
@@ -172,10 +172,12 @@ def _less_square(x: Ball, shift: float) -> Ball:
 
 
 def _unseen(component: Component, law: Normal) -> float:
-    """Bound what f beyond a kink out of the reach of z can add to the rms of its slope."""
-    far = [kink for kink in component.kinks if abs(kink - law.mean) > REACH * law.std > 0.0]
-    behind = np.array([np.nextafter(kink, math.inf if kink > law.mean else -math.inf) for kink in far])
-    if not far:
+    """Bound what lies beyond the reach of z, per unit of std: from the slopes around kinks and features."""
+    if law.std == 0.0:
         return 0.0
-    slope = lift(component.f(Dual(Ball(behind), Ball(np.ones(len(far)))), Duals(BALLS))).slope
-    return UNSEEN * float(np.max(ball(slope).upper))
+    near = [np.nextafter(kink, side) for kink in component.kinks for side in (-math.inf, math.inf)]
+    wide = [centre + scale * k for centre, scale in component.features for k in (-40.0, -2.0, 0.0, 2.0, 40.0)]
+    x = np.array([*near, *wide, law.mean])
+    slope = lift(component.f(Dual(Ball(x), Ball(np.ones(len(x)))), Duals(BALLS))).slope
+    steepest = float(np.max(np.nan_to_num(ball(slope).upper, nan=math.inf)))
+    return UNSEEN * steepest if math.isfinite(steepest) else 0.0

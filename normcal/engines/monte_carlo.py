@@ -14,7 +14,7 @@ from normcal.engine import Effort, Engine
 from normcal.errors import RequestError
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
-from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
+from normcal.result import OK, OVERFLOW, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
 
 DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 200_000_000
@@ -70,7 +70,10 @@ def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
     """Turn moments into an Estimate; where the error means nothing, say so and state none."""
     values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
     status, reason = OK, ""
-    if moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
+    if not all(map(math.isfinite, (*values[0], *values[1]))):
+        values = [(math.inf, math.inf)] * len(values)
+        status, reason = OVERFLOW, "the squares of the sampled values are larger than the largest double"
+    elif moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED
         reason = (
@@ -97,7 +100,7 @@ def _sample(layer: Layer, direction: str, law: Normal, samples: int, effort: Eff
 
     def block(number: int) -> Moments:
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(effort.seed, spawn_key=(key, number))))
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(all="ignore"):
             return Moments.of(layer.simulate(direction, rng, min(rows, samples - number * rows), law))
 
     total = None

@@ -11,8 +11,8 @@ import math
 
 from normcal.numerics.balls import BALLS, Ball, U, ball
 
-_TAIL = -1.5
-_TERMS = 120
+_TAIL = -2.5
+_TERMS = 90
 
 
 def excess(t: Ball) -> tuple[Ball, Ball]:
@@ -47,10 +47,12 @@ def _ratio(s: Ball, n: int) -> Ball:
     :math:`I_0(s) = \Phi(-s)`, :math:`I_n(s) = \int_s^\infty I_{n-1}`, and the ratio is the
     continued fraction :math:`1/(s + (n+1)/(s + (n+2)/(s + \cdots)))`.
     """
-    inner = s
+    # all terms are positive, so that consecutive convergents enclose the limit
+    inner, after = s, float(s.mid) + (n + _TERMS + 1) / float(s.mid)
     for k in range(n + _TERMS, n, -1):
-        inner = s + k / inner
-    return 1.0 / inner
+        inner, after = s + k / inner, float(s.mid) + k / after
+    found = 1.0 / inner
+    return Ball(found.mid, found.rad + abs(found.mid - 1.0 / after))
 
 
 def owens_t(h: Ball, a: Ball) -> Ball:

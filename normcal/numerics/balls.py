@@ -56,14 +56,14 @@ class Ball:
         other = ball(other)
         mid = self.mid * other.mid
         spread = np.abs(self.mid) * other.rad + self.rad * (np.abs(other.mid) + other.rad)
-        return Ball(mid, (spread + U * np.abs(mid)) * GROW + TINY)
+        return Ball(mid, (spread + U * np.abs(mid)) * GROW + _underflow(self, other))
 
     def __truediv__(self, other):
         other = ball(other)
         mid = self.mid / other.mid
         room = np.abs(other.mid) - other.rad
         spread = np.where(room > 0.0, (self.rad + np.abs(mid) * other.rad) / np.where(room > 0.0, room, 1.0), np.inf)
-        return Ball(mid, (spread + U * np.abs(mid)) * GROW + TINY)
+        return Ball(mid, (spread + U * np.abs(mid)) * GROW + _underflow(self, self))
 
     def __neg__(self):
         return Ball(-self.mid, self.rad)
@@ -93,7 +93,7 @@ class Ball:
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
-        return Ball(self.mid * power, self.rad * power + TINY)
+        return Ball(self.mid * power, self.rad * power + _underflow(self, self))
 
     @property
     def upper(self):
@@ -240,6 +240,12 @@ def power_of_two_near(size: float) -> float:
     if not 0.0 < size < math.inf:
         return 1.0
     return 2.0 ** min(max(-math.frexp(size)[1], -1020), 1020)
+
+
+def _underflow(a: Ball, b: Ball) -> float:
+    """What a product or quotient may lose below the smallest double; an exact zero times anything loses nothing."""
+    exact = any(np.ndim(x.mid) == 0 and x.mid == 0.0 and np.all(x.rad == 0.0) for x in (a, b))
+    return 0.0 if exact else TINY
 
 
 def _finite(mid, rad) -> Ball:

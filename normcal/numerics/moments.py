@@ -43,7 +43,7 @@ class Moments:
         aa, ab, bb = (float(np.einsum("i,i->", u, v)) for u, v in ((a, a), (a, b), (b, b)))
         return cls(
             rows, shift, mean_a, mean_b,
-            max(aa - rows * mean_a**2, 0.0), ab - rows * mean_a * mean_b, max(bb - rows * mean_b**2, 0.0),
+            max(aa - rows * mean_a * mean_a, 0.0), ab - rows * mean_a * mean_b, max(bb - rows * mean_b * mean_b, 0.0),
         )  # fmt: skip
 
     def shifted(self, shift: float) -> Moments:
@@ -85,7 +85,7 @@ class Moments:
     def _error(self, of_a: float, of_b: float) -> float:
         """Standard error of ``of_a * mean(a) + of_b * mean(b)``."""
         if self.rows < 2:
-            return math.inf
+            return math.nan
         spread = of_a * of_a * self.aa + 2.0 * of_a * of_b * self.ab + of_b * of_b * self.bb
         return math.sqrt(max(spread, 0.0) / (self.rows - 1) / self.rows)
 

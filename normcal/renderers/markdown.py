@@ -53,5 +53,7 @@ def _table(table: Table, view: View) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep a cell from breaking the table; in formulas a bar is \\vert."""
-    return text.replace("|", r"\vert " if text.startswith("$") else r"\|").replace("\n", " ")
+    """Keep a cell from breaking the table; in a formula a bar is \\vert and a norm \\Vert."""
+    if text.startswith("$"):
+        return text.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+    return text.replace("|", r"\|").replace("\n", " ")

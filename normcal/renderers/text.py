@@ -8,7 +8,6 @@ from normcal.renderer import Renderer
 from normcal.renderers._cells import written
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
 
-
 NARROW_DIGITS, NARROW_WORDS = 7, 14
 
 

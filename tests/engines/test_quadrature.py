@@ -1,0 +1,325 @@
+"""The quadrature engine: bounds that hold at every input, and an honest word where they are wide."""
+
+import math
+
+import pytest
+from mpmath import mp, mpf
+
+from normcal import catalog, engine
+from normcal.engine import Effort
+from normcal.errors import Unsupported
+from normcal.law import STANDARD, Normal
+from normcal.layer import Component, Elementwise, Layer
+from normcal.result import BOUND, OK, OVERFLOW, TOLERANCE_MISSED, UNDEFINED
+
+ENGINE = engine.get("quadrature")
+#: Of layers that are smooth, kinked, weighted and mixed.
+SPECS = ["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu", "selu", "gelu", "gelu_tanh", "silu",
+         "max_pool", "dropout"]  # fmt: skip
+
+
+def integrate(layer, direction="forward", mean=0.0, std=1.0, tol=None):
+    layer = catalog.layer(layer) if isinstance(layer, str) else layer
+    return ENGINE.estimate(layer, direction, Normal(mean, std), Effort(tol))
+
+
+def assert_covers(value, exact, what=""):
+    assert value.error is not None and math.isfinite(value.error), what
+    with mp.workdps(40):
+        assert abs(mpf(value.value) - exact) <= mpf(value.error), f"{what}: {value}, exactly {mp.nstr(exact, 20)}"
+
+
+def made(function, its_kinks=(), its_features=((0.0, 1.0),)):
+    """A throw-away elementwise layer."""
+
+    class Made(Elementwise):
+        """A layer of this test."""
+
+        name, kinks, features = "made", its_kinks, its_features
+
+        def f(self, x, m):
+            return function(x, m)
+
+    return Made()
+
+
+#: x -> f(x), with mean and std of f under N(0, 1) and sqrt(E f'^2)
+KNOWN = {
+    "square": (made(lambda x, m: x * x), 1, mp.sqrt(2), 2),
+    "cube": (made(lambda x, m: x * x * x), 0, mp.sqrt(15), mp.sqrt(27)),
+    "exp": (made(lambda x, m: m.exp(x)), mp.exp(0.5), mp.exp(0.5) * mp.sqrt(mp.e - 1), mp.e),
+    "abs": (made(lambda x, m: m.maximum(x, -x), (0.0,)), mp.sqrt(2 / mp.pi), mp.sqrt(1 - 2 / mp.pi), 1),
+    "Phi": (made(lambda x, m: m.Phi(x)), mpf(1) / 2, mp.sqrt(mpf(1) / 12), mp.sqrt(1 / (2 * mp.pi * mp.sqrt(3)))),
+    "phi": (
+        made(lambda x, m: m.phi(x)),
+        1 / (2 * mp.sqrt(mp.pi)),
+        mp.sqrt(1 / (2 * mp.pi * mp.sqrt(3)) - 1 / (4 * mp.pi)),
+        mp.sqrt(1 / (2 * mp.pi * mp.sqrt(27))),
+    ),
+    "constant": (made(lambda x, m: 0.0 * x + 3.0), 3, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_integrals_known_in_closed_form_are_within_their_bounds(name):
+    layer, mean, std, slope = KNOWN[name]
+    forward, backward = integrate(layer), integrate(layer, "backward")
+    with mp.workdps(15):
+        assert_covers(forward.mean, mean, "mean")
+        assert_covers(forward.std, std, "std")
+        assert_covers(forward.rms, mp.sqrt(mpf(mean) ** 2 + mpf(std) ** 2), "rms")
+        assert_covers(backward.std, slope, "backward")
+
+
+#: discontinuous functions: the contract of Component.kinks allows f itself to jump
+JUMPS = {
+    "step": (made(lambda x, m: m.where(x > 0.0, 1.0, 0.0), (0.0,)), "0.5", "0.5", "0"),
+    "step-aside": (made(lambda x, m: m.where(x > 1.0, 1.0, 0.0), (1.0,)), None, None, "0"),
+    "jump": (made(lambda x, m: m.where(x > 0.0, x + 1.0, x), (0.0,)), None, None, "1"),
+    "hard-shrink": (made(lambda x, m: m.where(x > 0.5, x, m.where(x < -0.5, x, 0.0 * x)), (-0.5, 0.5)), None, None, None),
+}
+
+
+def jump_moments(name):
+    upper = mp.erfc(1 / mp.sqrt(2)) / 2
+    if name == "step-aside":
+        return upper, mp.sqrt(upper * (1 - upper)), 0
+    if name == "jump":  # x + step: variances add to twice the covariance phi(0)
+        return mpf(1) / 2, mp.sqrt(1 + mpf(1) / 4 + 2 / mp.sqrt(2 * mp.pi)), 1
+    if name == "hard-shrink":
+        beyond = mp.erfc(mpf("0.5") / mp.sqrt(2))
+        return 0, mp.sqrt(beyond + mp.npdf(mpf("0.5"))), mp.sqrt(beyond)
+    return mpf(1) / 2, mpf(1) / 2, 0
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_function_that_jumps_at_a_declared_kink_is_within_its_bound(name):
+    layer = JUMPS[name][0]
+    mean, std, slope = jump_moments(name)
+    forward, backward = integrate(layer), integrate(layer, "backward")
+    assert_covers(forward.mean, mean, "mean")
+    assert_covers(forward.std, std, "std")
+    assert_covers(backward.std, slope, "backward")
+
+
+def test_a_kink_that_nobody_declared_widens_the_bound_instead_of_breaking_it():
+    hidden = made(lambda x, m: m.maximum(x - 0.3, -0.5 * (x - 0.3)))
+    declared = made(lambda x, m: m.maximum(x - 0.3, -0.5 * (x - 0.3)), (0.3,))
+    for direction in ("forward", "backward"):
+        sharp, blunt = integrate(declared, direction), integrate(hidden, direction)
+        for quantity in ("mean", "std", "rms"):
+            a, b = getattr(sharp, quantity), getattr(blunt, quantity)
+            assert abs(a.value - b.value) <= a.error + b.error, quantity
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-5])
+def test_a_feature_that_nobody_declared_widens_the_bound_instead_of_breaking_it(scale):
+    """tanh(x/scale) with the declared scale of 1 has to be found by halving."""
+    hidden = made(lambda x, m: m.tanh((x - 0.4) * (1.0 / scale)))
+    declared = made(lambda x, m: m.tanh((x - 0.4) * (1.0 / scale)), (), ((0.4, scale),))
+    for direction in ("forward", "backward"):
+        sharp, blunt = integrate(declared, direction), integrate(hidden, direction)
+        for quantity in ("mean", "std"):
+            a, b = getattr(sharp, quantity), getattr(blunt, quantity)
+            assert b.error is None or abs(a.value - b.value) <= a.error + b.error, quantity
+
+
+# --- std 0 ---
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("mean", [-2.5, 0.75])
+def test_a_constant_input_gives_the_function_itself(spec, mean):
+    forward, backward = integrate(spec, "forward", mean, 0.0), integrate(spec, "backward", mean, 0.0)
+    near = integrate(spec, "forward", mean, 1e-9)
+    assert abs(forward.mean.value - near.mean.value) <= 1e-8
+    assert forward.status == OK
+    if spec != "dropout":
+        assert forward.std.value == 0.0 and forward.gain.value is None
+    assert backward.std.value == pytest.approx(integrate(spec, "backward", mean, 1e-9).std.value, rel=1e-8)
+
+
+@pytest.mark.parametrize("spec", ["relu", "leaky_relu", "elu", "selu"])
+def test_a_constant_input_on_a_kink_has_no_derivative(spec):
+    found = integrate(spec, "backward", 0.0, 0.0)
+    assert found.status == UNDEFINED and found.reason
+    assert (found.mean.value, found.std.value, found.rms.value, found.gain.value) == (None,) * 4
+    assert integrate(spec, "forward", 0.0, 0.0).mean.value == 0.0
+
+
+def test_a_constant_input_on_a_kink_beyond_floating_point_zero():
+    assert integrate("relu", "backward", -0.0, 0.0).status == UNDEFINED
+
+
+# --- far tails, over- and underflow ---
+
+
+@pytest.mark.parametrize("spec", ["relu", "softplus", "sigmoid", "gelu", "tanh", "silu", "elu"])
+@pytest.mark.parametrize(("mean", "std"), [(1e200, 1.0), (0.0, 1e200), (0.0, 1e-200), (1e200, 1e-200), (1e250, 1e250)])
+def test_an_extreme_input_is_either_right_or_without_a_bound(spec, mean, std):
+    """At such sizes each of these is x, 0 or 1 on either side of 0, up to what a double shows."""
+    left, right = {"sigmoid": (0, 1), "tanh": (-1, 1)}.get(spec, (None, None))
+    forward = integrate(spec, "forward", mean, std)
+    with mp.workdps(60):
+        m, s = mpf(mean), mpf(std)
+        below = mp.erfc(m / s / mp.sqrt(2)) / 2
+        if std == 1e-200 and mean == 0.0:
+            layer_slope = {"relu": None, "elu": 1, "softplus": 0.5, "sigmoid": 0.25, "gelu": 0.5, "tanh": 1, "silu": 0.5}
+            if layer_slope[spec] is None:
+                return
+            exact_std = layer_slope[spec] * s
+        elif left is None:  # a rectifier
+            first = m * (1 - below) + s * mp.npdf(m / s)
+            second = (m * m + s * s) * (1 - below) + m * s * mp.npdf(m / s)
+            exact_std = mp.sqrt(second - first**2) if mean <= 8 * std else s
+        else:
+            exact_std = (right - left) * mp.sqrt(below * (1 - below)) if std >= 1 and mean <= 30 * std else mpf(0)
+        if forward.std.error is not None:
+            near = exact_std * mpf("1e-40") + (1 if spec in ("softplus", "elu") and std > 1 else 0)
+            assert abs(mpf(forward.std.value) - exact_std) <= mpf(forward.std.error) + near
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_no_input_within_the_accepted_range_raises_or_warns(spec, direction):
+    for mean, std in ((1e300, 1e300), (-1e300, 1e-300), (1e300, 0.0), (0.0, 5e-324), (-1e-300, 1e300), (38.5, 1.0)):
+        found = integrate(spec, direction, mean, std)
+        for quantity in ("mean", "std", "rms", "gain", "rms_gain"):
+            value = getattr(found, quantity)
+            assert value.value is None or math.isfinite(value.value)
+            assert value.error is None or 0.0 <= value.error < math.inf
+
+
+@pytest.mark.parametrize("mean", [800.0, -800.0])
+def test_sigmoid_saturated_has_the_mean_of_its_limit_and_says_that_its_std_is_lost(mean):
+    found = integrate("sigmoid", "forward", mean)
+    assert found.mean.value == (1.0 if mean > 0 else 0.0)
+    assert found.status == TOLERANCE_MISSED and found.reason
+    with mp.workdps(40):
+        std = mp.exp(-abs(mpf(mean)) + 1) * mp.sqrt(mp.expm1(1)) * mp.exp(-mpf(1) / 2)
+        assert_covers(found.std, std, "std")
+
+
+def relu_moments(mean, std):
+    with mp.workdps(700):
+        m, s = mpf(mean), mpf(std)
+        t = m / s
+        below, density = mp.erfc(-t / mp.sqrt(2)) / 2, mp.npdf(t)
+        first = m * below + s * density
+        second = (m * m + s * s) * below + m * s * density
+        return first, mp.sqrt(second - first**2), mp.sqrt(below)
+
+
+@pytest.mark.parametrize("mean", [-50.0, -39.0, -38.6, -38.49, -38.4, -38.2, -38.0, -37.5, -36.0, -30.0])
+def test_relu_whose_kink_is_hardly_in_reach_is_within_its_bound(mean):
+    first, spread, slope = relu_moments(mean, 1.0)
+    forward, backward = integrate("relu", "forward", mean), integrate("relu", "backward", mean)
+    assert_covers(forward.mean, first, "mean")
+    assert_covers(forward.std, spread, "std")
+    assert_covers(backward.std, slope, "backward")
+    if mean < -38.0:
+        assert TOLERANCE_MISSED in (forward.status, backward.status)
+
+
+@pytest.mark.parametrize(("spec", "mean", "std", "rate"), [("selu", -250.0, 6.5, None), ("softplus(beta=45)", -39.0, 1.0, 45)])
+def test_mass_beyond_the_reach_of_the_nodes_is_owned_up_to(spec, mean, std, rate):
+    """The square of an exponential times a normal density peaks at z = 2 rate std, which may be anywhere."""
+    forward, backward = integrate(spec, "forward", mean, std), integrate(spec, "backward", mean, std)
+    with mp.workdps(30):
+        m, s = mpf(mean), mpf(std)
+        beyond = mp.erfc(-m / s / mp.sqrt(2)) / 2  # P(x > 0), where the slope is about 1
+        least = mp.sqrt(beyond) * mpf("0.4")
+        assert mpf(backward.std.value) + mpf(backward.std.error) >= least
+    assert forward.status == TOLERANCE_MISSED or forward.std.error < 1e-12 * forward.std.value
+
+
+@pytest.mark.parametrize("mean", [45.0, 60.0, 1e6])
+@pytest.mark.parametrize("spec", ["relu", "leaky_relu(negative_slope=0.3)", "elu", "selu"])
+def test_a_kink_out_of_reach_leaves_the_branch_that_the_input_is_on(spec, mean):
+    slope = mpf("1.0507009873554804934193349852946") if spec == "selu" else 1
+    forward, backward = integrate(spec, "forward", mean), integrate(spec, "backward", mean)
+    assert forward.status == backward.status == OK
+    with mp.workdps(30):
+        assert_covers(forward.mean, slope * mpf(mean), "mean")
+        assert_covers(forward.std, mpf(slope), "std")
+        assert_covers(backward.std, mpf(slope), "backward")
+
+
+def test_a_steep_branch_beyond_reach_is_not_forgotten():
+    """Slope 1e308 on a half-line of probability 1e-333 dominates the second moment."""
+    found = integrate("leaky_relu(negative_slope=1e308)", "forward", 39.0)
+    with mp.workdps(400):
+        t = mpf(39)
+        second = 2 * mp.npdf(t) / t**3 * mpf("1e616")
+        assert found.std.error is None or mpf(found.std.value) + mpf(found.std.error) >= mp.sqrt(second) / 2
+
+
+# --- overflow, tolerance, choice ---
+
+
+def test_a_moment_beyond_a_double_is_an_overflow():
+    found = integrate("leaky_relu(negative_slope=1e200)", "forward", -1e200)
+    assert found.status == OVERFLOW and found.mean.value is None
+
+
+def test_a_bounded_function_never_gets_a_value_beyond_its_bounds():
+    for std in (1e250, 1e300):
+        found = integrate("sigmoid", "forward", std, std)
+        for value in (found.mean.value, found.std.value, found.rms.value):
+            assert value is None or abs(value) <= 1.0
+
+
+def test_a_tolerance_that_is_missed_is_said_with_the_bound_and_the_tolerance():
+    found = integrate("sigmoid", tol=1e-17)
+    assert found.status == TOLERANCE_MISSED and "1e-17" in found.reason
+    assert integrate("sigmoid", tol=1e-12).status == OK
+    assert integrate("sigmoid").std == found.std
+
+
+def test_auto_takes_the_formula_where_it_serves_and_the_integral_where_it_does_not():
+    for spec, direction, std, chosen in (
+        ("relu", "forward", 1.0, "closed-form"),
+        ("sigmoid", "forward", 1.0, "quadrature"),
+        ("max_pool(kernel_size=2)", "forward", 1.0, "quadrature" if False else "closed-form"),
+        ("max_pool(kernel_size=3)", "forward", 1.0, "quadrature"),
+        ("max_pool(kernel_size=3)", "backward", 1.0, "closed-form"),
+        ("relu", "forward", 0.0, "quadrature"),
+        ("linear", "forward", 1.0, "closed-form"),
+    ):
+        assert engine.estimate("auto", catalog.layer(spec), direction, Normal(0.5, std), Effort()).engine == chosen
+
+
+@pytest.mark.parametrize(("spec", "mean"), [("gelu", -12.0), ("gelu", -30.0), ("relu", 1e200), ("leaky_relu", -1e200)])
+def test_auto_falls_through_to_the_engine_of_the_smaller_error(spec, mean):
+    layer, law = catalog.layer(spec), Normal(mean, 1.0)
+    chosen = engine.estimate("auto", layer, "forward", law, Effort())
+    rivals = [engine.get(name).estimate(layer, "forward", law, Effort()) for name in ("closed-form", "quadrature")]
+    assert chosen.worst_error == min(rival.worst_error for rival in rivals)
+    assert chosen.status == OK
+
+
+def test_auto_keeps_the_smallest_error_where_every_engine_misses():
+    layer, law, effort = catalog.layer("relu"), STANDARD, Effort(tol=1e-18)
+    chosen = engine.estimate("auto", layer, "forward", law, effort)
+    assert chosen.status == TOLERANCE_MISSED and chosen.error_kind == BOUND
+    assert chosen.worst_error <= engine.get("quadrature").estimate(layer, "forward", law, effort).worst_error
+
+
+def test_a_layer_of_no_one_dimensional_integral_is_declined_with_the_reason():
+    with pytest.raises(Unsupported, match="one-dimensional"):
+        integrate("linear")
+
+
+def test_a_mixture_adds_the_variance_between_its_parts():
+    class Mixed(Layer):
+        """x with probability 0.3, x + 5 otherwise."""
+
+        name = "mixed"
+
+        def components(self, direction, law):
+            return [Component(lambda x, m: x, mass=0.25), Component(lambda x, m: x + 5.0, mass=0.75)]
+
+    found = integrate(Mixed(), "forward", 1.0, 2.0)
+    assert_covers(found.mean, mpf("4.75"), "mean")
+    assert_covers(found.std, mp.sqrt(4 + 25 * mpf("0.1875")), "std")
+    assert_covers(found.rms, mp.sqrt(4 + 25 * mpf("0.1875") + mpf("4.75") ** 2), "rms")

@@ -1,0 +1,245 @@
+"""The house keeps its walls: what each command imports, and which part may know which."""
+
+import ast
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.program import COMMANDS, ROOT, environment
+
+HEAVY = ("numpy", "scipy", "rich", "yaml")
+SOURCES = sorted((ROOT / "normcal").rglob("*.py"))
+
+
+def imported(*argv):
+    """Run the program in a process of its own and return the modules that it imported."""
+    call = (
+        "import json, sys\n"
+        "before = set(sys.modules)\n"
+        "from normcal.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as stop:\n    assert stop.code == 0, stop.code\n"
+        "print('\\n' + json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", call, *argv],
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def packages(modules):
+    return {name.partition(".")[0] for name in modules}
+
+
+#: (arguments, packages that must stay out)
+ALLOWED = [
+    (("--help",), HEAVY),
+    (("--version",), HEAVY),
+    *(((name, "--help"), HEAVY) for name in COMMANDS),
+    (("layers",), HEAVY),
+    (("compute", "relu"), ("scipy", "rich", "yaml")),
+    (("compute", "relu", "--direction", "backward", "--mean", "0.5", "--std", "2"), ("scipy", "rich", "yaml")),
+    (("compute", "gelu"), ("scipy", "rich", "yaml")),
+    (("compute", "max_pool(kernel_size=2)", "avg_pool", "dropout", "linear"), ("scipy", "rich", "yaml")),
+    (("compute", "relu", "--engine", "monte-carlo", "--samples", "1000"), ("scipy", "rich", "yaml")),
+    (("compute", "relu", "--format", "csv"), ("scipy", "rich", "yaml")),
+    (("table", "--format", "markdown"), ("rich",)),
+]
+
+
+@pytest.mark.parametrize(("argv", "barred"), ALLOWED, ids=[" ".join(argv) for argv, _ in ALLOWED])
+def test_a_command_imports_no_more_than_it_needs(argv, barred):
+    assert not packages(imported(*argv)) & set(barred)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_imports_no_other_command(command):
+    found = {name for name in imported(command, "--help") if name.startswith("normcal.commands.")}
+    assert {name.rpartition(".")[2] for name in found if "._" not in name} == {command}
+
+
+@pytest.mark.parametrize("folder", ["layers", "engines", "renderers"])
+def test_help_loads_no_plug_in(folder):
+    assert not {name for name in imported("--help") if name.startswith(f"normcal.{folder}.")}
+
+
+def test_one_format_imports_no_other():
+    found = {name for name in imported("compute", "relu", "--format", "json") if name.startswith("normcal.renderers.")}
+    assert {name.rpartition(".")[2] for name in found if "._" not in name} == {"json"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("table",),
+        ("verify", "relu", "sigmoid", "max_pool", "--samples", "1000"),
+        ("explain", "gelu", "--samples", "1000"),
+        ("compute", "*", "--mean", "-12"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_imports_the_slowest_part_of_scipy(argv):
+    assert not {name for name in imported(*argv) if name.startswith("scipy.stats")}
+
+
+def test_importing_the_package_is_nearly_free():
+    call = "import sys; before = set(sys.modules); import normcal; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", call], env=environment(), capture_output=True, text=True, check=True)
+    assert packages(done.stdout.split()) == {"normcal"}
+
+
+# -- the source ----------------------------------------------------------------------------------
+
+
+def part(path):
+    """Return ``commands/compute`` or ``cli`` for a source file."""
+    return path.relative_to(ROOT / "normcal").with_suffix("").as_posix()
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def typing_only(node):
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(path):
+    """Return every module that a file imports anywhere, except for type checking, names resolved to modules."""
+    found, waiting = set(), [tree(path)]
+    while waiting:
+        node = waiting.pop()
+        if typing_only(node):
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{part(path)}: a relative import hides where it leads"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def reaches(path, *parts):
+    """Return what a file imports of the named parts of normcal, or of the named packages."""
+    return sorted(
+        name
+        for name in imports(path)
+        if any(name == wanted or name.startswith(f"{wanted}.") for p in parts for wanted in (p, f"normcal.{p}"))
+    )
+
+
+FRONT = "cli commands click"
+#: folder or module -> what it must not know, besides the command line
+WALLS = {
+    "numerics": "layers engines renderers request catalog layer engine result pipeline report config",
+    "layers": "engines engine renderers renderer report request pipeline catalog config rich yaml",
+    "layer": "engines engine layers renderers renderer report request pipeline catalog result",
+    "spec": "engines engine layers layer renderers renderer report request pipeline catalog result numpy",
+    "law": "engines engine layers layer renderers renderer report request pipeline catalog result",
+    "errors": "engines layers renderers request pipeline catalog result numpy scipy",
+    "catalog": "engines engine renderers renderer report request pipeline result numpy scipy",
+    "engine": "layers renderers renderer report request pipeline catalog config",
+    "engines": "layers renderers renderer report request pipeline catalog config rich yaml",
+    "request": "layers renderers renderer report pipeline catalog result numpy scipy",
+    "result": "engines engine layers renderers renderer report request pipeline catalog numpy scipy",
+    "renderers": "layers layer engines engine request pipeline catalog config numerics numpy scipy",
+    "rounding": "layers layer engines engine renderers request pipeline catalog numpy scipy",
+    "report": "layers layer engines engine renderers renderer request pipeline catalog numpy scipy",
+    "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",
+}
+
+
+def sources_of(name):
+    return [path for path in SOURCES if part(path) == name or part(path).startswith(f"{name}/")]
+
+
+@pytest.mark.parametrize(("name", "barred"), WALLS.items(), ids=WALLS)
+def test_data_flows_one_way(name, barred):
+    sources = sources_of(name)
+    assert sources
+    found = {part(path): reaches(path, *barred.split(), *FRONT.split()) for path in sources}
+    assert not {file: names for file, names in found.items() if names}
+
+
+def test_only_the_command_line_knows_click():
+    knowing = {part(path) for path in SOURCES if reaches(path, "click")}
+    assert knowing
+    assert all(name == "cli" or name.startswith("commands/") for name in knowing)
+
+
+def test_only_the_command_line_prints_or_exits():
+    for path in SOURCES:
+        if part(path) in ("cli", "__main__") or part(path).startswith("commands/"):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in (
+                    "print",
+                    "exit",
+                    "quit",
+                    "sys.exit",
+                    "os._exit",
+                    "sys.stdout.write",
+                    "sys.stderr.write",
+                ), f"{part(path)}:{node.lineno}"
+
+
+def test_nothing_is_evaluated_or_unpickled():
+    barred = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.unsafe_load", "yaml.full_load"}
+    for path in SOURCES:
+        assert not reaches(path, "pickle", "marshal", "shelve", "subprocess"), part(path)
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in barred, f"{part(path)}:{node.lineno}"
+
+
+def test_nothing_names_the_slowest_part_of_scipy():
+    assert not {part(path) for path in SOURCES if reaches(path, "scipy.stats")}
+
+
+def test_monte_carlo_shares_no_formula_with_the_engines_that_it_witnesses():
+    path = ROOT / "normcal" / "engines" / "monte_carlo.py"
+    assert not reaches(
+        path, "engines.closed_form", "engines.quadrature", "engines._integrate", "engines._bounded", "numerics.balls"
+    )
+
+
+@pytest.mark.parametrize("folder", ["commands", "layers", "engines", "renderers"])
+def test_no_list_of_plug_ins_is_written_by_hand(folder):
+    names = {path.stem for path in (ROOT / "normcal" / folder).glob("*.py") if not path.stem.startswith("_")}
+    assert not imports(ROOT / "normcal" / folder / "__init__.py")
+    for path in SOURCES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+                words = {e.value for e in node.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)}
+                assert not names or len({word.replace("-", "_") for word in words} & names) < len(names), (
+                    f"{part(path)}:{node.lineno} lists every file of {folder}/"
+                )
+
+
+def test_every_module_has_a_docstring():
+    missing = [part(path) for path in SOURCES if not ast.get_docstring(tree(path))]
+    assert not missing
+
+
+def test_the_reader_of_imports_sees_what_it_must(tmp_path):
+    source = tmp_path / "x.py"
+    source.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import click\n"
+        "def f():\n    from normcal import engines\n    import scipy.stats as s\n"
+    )
+    found = imports(pathlib.Path(source))
+    assert {"normcal.engines", "scipy.stats"} <= found
+    assert "click" not in found
+    assert reaches(source, "engines") == ["normcal.engines"]
