@@ -52,7 +52,12 @@ def compare(entry: dict, request: Request) -> Comparison:
     """Compute the quantity that a printed number stands for and judge the number.
 
     ``entry`` has ``printed`` (a decimal or a formula), ``layer``, ``quantity``, and may have
-    ``where``, ``with`` (values of the formula's names), ``samples`` and ``remark``.
+    ``where``, ``with`` (values of the formula's names), ``samples`` and ``remark``. Raises
+    RequestError for an entry that lacks a key, or whose formula has no value.
+
+    >>> found = compare({"printed": "0.2083", "layer": "sigmoid", "quantity": "forward.std"}, Request())
+    >>> found.verdict
+    'equal to the printed digits'
     """
     printed, path = _checked(entry)
     layer = catalog.layer(entry["layer"])

@@ -16,7 +16,29 @@ Progress = Callable[[str, int, int], None]
 
 
 def run(request: Request, layers: list[Layer], progress: Progress | None = None) -> Result:
-    """Compute every layer; on Ctrl-C return what is there, the interrupted estimate included."""
+    """Compute every layer; on Ctrl-C return what is there, the interrupted estimate included.
+
+    Parameters
+    ----------
+    request: what to compute and how; checked already.
+    layers: layers with their parameters bound, computed in this order.
+    progress: called as (label, draws done, draws in all) while an engine samples.
+
+    Returns
+    -------
+    The Result, a row a layer; ``interrupted`` says that rows are missing or sampled short.
+
+    Raises
+    ------
+    RequestError: when an engine that was named cannot serve a layer, or the samples are too many.
+
+    Examples
+    --------
+    >>> from normcal import catalog
+    >>> result = run(Request(), [catalog.layer("max_pool(kernel_size=2)")])
+    >>> round(result.layers[0].quantity("forward.mean").value, 12)
+    1.029375373004
+    """
     rows: list[LayerResult] = []
     _check_budget(request, layers)
     for layer in layers:

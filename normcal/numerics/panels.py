@@ -102,12 +102,25 @@ class Panels:
         return _SAFETY * self.half.mid[:, 0] * tail
 
     def integral(self, f: Ball) -> Ball:
-        """Return the integral of ``f`` over all panels, rounding and truncation bounded."""
+        r"""Return :math:`\int f(z)\,dz` over all panels, rounding and truncation bounded.
+
+        ``f`` is a ball of shape (panels, NODES), the integrand at ``self.z``.
+
+        >>> from normcal.numerics.balls import BALLS
+        >>> panels = Panels(*edges_for([], []))
+        >>> whole = panels.integral(BALLS.phi(panels.z))
+        >>> abs(whole.mid - 1.0) <= whole.rad < 2e-14
+        True
+        """
         total = (f * self.half * Ball(rule().weights, 4.0 * U * rule().weights)).sum()
         return Ball(total.mid, (total.rad + self.unresolved(f).sum()) * GROW)
 
     def antiderivative(self, f: Ball) -> Ball:
-        """Return the integral of ``f`` from 0 to each node, built outwards from 0."""
+        r"""Return :math:`\int_0^z f(t)\,dt` at each node, built outwards from 0.
+
+        ``f`` and the result are balls of shape (panels, NODES). Sums start at 0 on either side,
+        so that the result keeps its relative accuracy where f has one sign.
+        """
         from_left = rule().from_left
         right = _running(self, f, from_left, self.edges[:-1] >= 0.0, slice(None))
         left = _running(self, f, from_left[::-1, ::-1], self.edges[:-1] < 0.0, slice(None, None, -1))

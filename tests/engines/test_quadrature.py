@@ -73,10 +73,10 @@ def test_integrals_known_in_closed_form_are_within_their_bounds(name):
 
 #: discontinuous functions: the contract of Component.kinks allows f itself to jump
 JUMPS = {
-    "step": (made(lambda x, m: m.where(x > 0.0, 1.0, 0.0), (0.0,)), "0.5", "0.5", "0"),
-    "step-aside": (made(lambda x, m: m.where(x > 1.0, 1.0, 0.0), (1.0,)), None, None, "0"),
-    "jump": (made(lambda x, m: m.where(x > 0.0, x + 1.0, x), (0.0,)), None, None, "1"),
-    "hard-shrink": (made(lambda x, m: m.where(x > 0.5, x, m.where(x < -0.5, x, 0.0 * x)), (-0.5, 0.5)), None, None, None),
+    "step": made(lambda x, m: m.where(x > 0.0, 1.0, 0.0), (0.0,)),
+    "step-aside": made(lambda x, m: m.where(x > 1.0, 1.0, 0.0), (1.0,)),
+    "jump": made(lambda x, m: m.where(x > 0.0, x + 1.0, x), (0.0,)),
+    "hard-shrink": made(lambda x, m: m.where(x > 0.5, x, m.where(x < -0.5, x, 0.0 * x)), (-0.5, 0.5)),
 }
 
 
@@ -94,7 +94,7 @@ def jump_moments(name):
 
 @pytest.mark.parametrize("name", JUMPS)
 def test_a_function_that_jumps_at_a_declared_kink_is_within_its_bound(name):
-    layer = JUMPS[name][0]
+    layer = JUMPS[name]
     mean, std, slope = jump_moments(name)
     forward, backward = integrate(layer), integrate(layer, "backward")
     assert_covers(forward.mean, mean, "mean")
@@ -103,25 +103,25 @@ def test_a_function_that_jumps_at_a_declared_kink_is_within_its_bound(name):
 
 
 def test_a_kink_that_nobody_declared_widens_the_bound_instead_of_breaking_it():
+    """A forgotten kink is the likeliest slip of a new layer; the nodes see it as a lack of convergence."""
     hidden = made(lambda x, m: m.maximum(x - 0.3, -0.5 * (x - 0.3)))
     declared = made(lambda x, m: m.maximum(x - 0.3, -0.5 * (x - 0.3)), (0.3,))
     for direction in ("forward", "backward"):
         sharp, blunt = integrate(declared, direction), integrate(hidden, direction)
         for quantity in ("mean", "std", "rms"):
             a, b = getattr(sharp, quantity), getattr(blunt, quantity)
-            assert abs(a.value - b.value) <= a.error + b.error, quantity
+            assert abs(a.value - b.value) <= a.error + b.error, f"{direction} {quantity}"
 
 
-@pytest.mark.parametrize("scale", [1e-2, 1e-5])
-def test_a_feature_that_nobody_declared_widens_the_bound_instead_of_breaking_it(scale):
-    """tanh(x/scale) with the declared scale of 1 has to be found by halving."""
+@pytest.mark.parametrize("scale", [0.1, 0.01])
+def test_a_feature_that_nobody_declared_is_found_by_halving(scale):
     hidden = made(lambda x, m: m.tanh((x - 0.4) * (1.0 / scale)))
     declared = made(lambda x, m: m.tanh((x - 0.4) * (1.0 / scale)), (), ((0.4, scale),))
     for direction in ("forward", "backward"):
         sharp, blunt = integrate(declared, direction), integrate(hidden, direction)
         for quantity in ("mean", "std"):
             a, b = getattr(sharp, quantity), getattr(blunt, quantity)
-            assert b.error is None or abs(a.value - b.value) <= a.error + b.error, quantity
+            assert abs(a.value - b.value) <= a.error + b.error, f"{direction} {quantity}"
 
 
 # --- std 0 ---
@@ -154,29 +154,38 @@ def test_a_constant_input_on_a_kink_beyond_floating_point_zero():
 # --- far tails, over- and underflow ---
 
 
-@pytest.mark.parametrize("spec", ["relu", "softplus", "sigmoid", "gelu", "tanh", "silu", "elu"])
-@pytest.mark.parametrize(("mean", "std"), [(1e200, 1.0), (0.0, 1e200), (0.0, 1e-200), (1e200, 1e-200), (1e250, 1e250)])
-def test_an_extreme_input_is_either_right_or_without_a_bound(spec, mean, std):
-    """At such sizes each of these is x, 0 or 1 on either side of 0, up to what a double shows."""
-    left, right = {"sigmoid": (0, 1), "tanh": (-1, 1)}.get(spec, (None, None))
-    forward = integrate(spec, "forward", mean, std)
-    with mp.workdps(60):
-        m, s = mpf(mean), mpf(std)
-        below = mp.erfc(m / s / mp.sqrt(2)) / 2
-        if std == 1e-200 and mean == 0.0:
-            layer_slope = {"relu": None, "elu": 1, "softplus": 0.5, "sigmoid": 0.25, "gelu": 0.5, "tanh": 1, "silu": 0.5}
-            if layer_slope[spec] is None:
-                return
-            exact_std = layer_slope[spec] * s
-        elif left is None:  # a rectifier
-            first = m * (1 - below) + s * mp.npdf(m / s)
-            second = (m * m + s * s) * (1 - below) + m * s * mp.npdf(m / s)
-            exact_std = mp.sqrt(second - first**2) if mean <= 8 * std else s
-        else:
-            exact_std = (right - left) * mp.sqrt(below * (1 - below)) if std >= 1 and mean <= 30 * std else mpf(0)
-        if forward.std.error is not None:
-            near = exact_std * mpf("1e-40") + (1 if spec in ("softplus", "elu") and std > 1 else 0)
-            assert abs(mpf(forward.std.value) - exact_std) <= mpf(forward.std.error) + near
+def _two_values(low, high, above):
+    return low + (high - low) * above, (high - low) * mp.sqrt(above * (1 - above))
+
+
+HALF_NORMAL = 1 / mp.sqrt(2 * mp.pi), mp.sqrt(mpf(1) / 2 - 1 / (2 * mp.pi))
+ABOVE_ONE = mp.erfc(-1 / mp.sqrt(2)) / 2
+RECTIFIERS = ("relu", "softplus", "gelu", "silu", "elu")
+#: (spec, mean, std) -> the exact mean and std in units of the last column, up to less than 1e-100 of it
+EXTREME = (
+    [(spec, 1e200, std, mpf(1e200), mpf(std)) for spec in RECTIFIERS for std in (1.0, 1e-200)]
+    + [(spec, 0.0, 1e200, *(mpf(1e200) * v for v in HALF_NORMAL)) for spec in RECTIFIERS]
+    + [("sigmoid", 0.0, 1e200, mpf(1) / 2, mpf(1) / 2), ("tanh", 0.0, 1e200, mpf(0), mpf(1))]
+    + [("sigmoid", 1e250, 1e250, *_two_values(0, 1, ABOVE_ONE)), ("tanh", 1e250, 1e250, *_two_values(-1, 1, ABOVE_ONE))]
+    + [("sigmoid", 1e200, 1.0, mpf(1), mpf(0)), ("tanh", -1e200, 1.0, mpf(-1), mpf(0))]
+    + [("relu", 0.0, 1e-200, *(mpf(1e-200) * v for v in HALF_NORMAL)), ("sigmoid", 0.0, 1e-200, mpf(1) / 2, mpf(1e-200) / 4)]
+    + [("tanh", 0.0, 1e-200, mpf(0), mpf(1e-200)), ("gelu", 0.0, 1e-200, mpf(0), mpf(1e-200) / 2)]
+    + [("softplus", 0.0, 1e-200, mp.log(2), mpf(1e-200) / 2)]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "mean", "std", "exact_mean", "exact_std"), EXTREME, ids=lambda v: str(v)[:8])
+def test_an_extreme_input_is_either_right_or_without_a_bound(spec, mean, std, exact_mean, exact_std):
+    found = integrate(spec, "forward", mean, std)
+    near = mpf("1e-100") * max(abs(exact_mean), exact_std)
+    for value, exact in ((found.mean, exact_mean), (found.std, exact_std)):
+        assert value.error is None or abs(mpf(value.value) - exact) <= mpf(value.error) + near, f"{value}, {exact}"
+
+
+@pytest.mark.parametrize("spec", RECTIFIERS)
+def test_an_input_of_any_size_that_leaves_a_rectifier_linear_is_served(spec):
+    found = integrate(spec, "forward", 1e200, 1.0)
+    assert (found.mean.value, found.std.value, found.status) == (1e200, 1.0, OK)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -221,16 +230,19 @@ def test_relu_whose_kink_is_hardly_in_reach_is_within_its_bound(mean):
         assert TOLERANCE_MISSED in (forward.status, backward.status)
 
 
-@pytest.mark.parametrize(("spec", "mean", "std", "rate"), [("selu", -250.0, 6.5, None), ("softplus(beta=45)", -39.0, 1.0, 45)])
-def test_mass_beyond_the_reach_of_the_nodes_is_owned_up_to(spec, mean, std, rate):
+@pytest.mark.parametrize(("spec", "mean", "std"), [
+    ("softplus(beta=45)", -39.0, 1.0), ("gelu", -340.45, 8.55), ("elu", -385.0, 10.0), ("gelu_tanh", -135.2, 3.387),
+    ("silu", -3.9e6, 1e5), ("softplus(beta=1e6)", -0.0702, 0.00182),
+])  # fmt: skip
+def test_mass_beyond_the_reach_of_the_nodes_is_owned_up_to(spec, mean, std):
     """The square of an exponential times a normal density peaks at z = 2 rate std, which may be anywhere."""
     forward, backward = integrate(spec, "forward", mean, std), integrate(spec, "backward", mean, std)
-    with mp.workdps(30):
-        m, s = mpf(mean), mpf(std)
-        beyond = mp.erfc(-m / s / mp.sqrt(2)) / 2  # P(x > 0), where the slope is about 1
-        least = mp.sqrt(beyond) * mpf("0.4")
-        assert mpf(backward.std.value) + mpf(backward.std.error) >= least
-    assert forward.status == TOLERANCE_MISSED or forward.std.error < 1e-12 * forward.std.value
+    with mp.workdps(30):  # the part x > 0, where a rectifier is nearly x and its slope nearly 1, is a lower limit
+        t = mpf(abs(mean)) / mpf(std)
+        slope = mp.sqrt(mp.erfc(t / mp.sqrt(2)) / 2)
+        spread = mp.sqrt(2 * mp.npdf(t) / t**3) * mpf(std)
+    for value, least in ((forward.std, spread), (backward.std, slope)):
+        assert mpf(value.value) + mpf(value.error) >= least / 4, f"{value}, at least {mp.nstr(least / 4, 5)}"
 
 
 @pytest.mark.parametrize("mean", [45.0, 60.0, 1e6])
@@ -280,7 +292,7 @@ def test_auto_takes_the_formula_where_it_serves_and_the_integral_where_it_does_n
     for spec, direction, std, chosen in (
         ("relu", "forward", 1.0, "closed-form"),
         ("sigmoid", "forward", 1.0, "quadrature"),
-        ("max_pool(kernel_size=2)", "forward", 1.0, "quadrature" if False else "closed-form"),
+        ("max_pool(kernel_size=2)", "forward", 1.0, "closed-form"),
         ("max_pool(kernel_size=3)", "forward", 1.0, "quadrature"),
         ("max_pool(kernel_size=3)", "backward", 1.0, "closed-form"),
         ("relu", "forward", 0.0, "quadrature"),
@@ -289,7 +301,7 @@ def test_auto_takes_the_formula_where_it_serves_and_the_integral_where_it_does_n
         assert engine.estimate("auto", catalog.layer(spec), direction, Normal(0.5, std), Effort()).engine == chosen
 
 
-@pytest.mark.parametrize(("spec", "mean"), [("gelu", -12.0), ("gelu", -30.0), ("relu", 1e200), ("leaky_relu", -1e200)])
+@pytest.mark.parametrize(("spec", "mean"), [("gelu", -12.0), ("gelu", -20.0), ("relu", 1e200), ("leaky_relu", -1e200)])
 def test_auto_falls_through_to_the_engine_of_the_smaller_error(spec, mean):
     layer, law = catalog.layer(spec), Normal(mean, 1.0)
     chosen = engine.estimate("auto", layer, "forward", law, Effort())
