@@ -31,7 +31,7 @@ class Ball:
     """A midpoint and a radius; the exact number lies within the radius of the midpoint.
 
     >>> third = Ball(1.0) / 3.0
-    >>> third.rad < 1e-15
+    >>> bool(third.rad < 1e-15)
     True
     """
 
