@@ -18,7 +18,8 @@ def text(value: Value, digits: int | None = None) -> str:
     """Write a value with at most ``digits`` significant digits, and no more than its error allows.
 
     The last digit written is worth more than the error; a value that its error swallows is 0.
-    An absent value is empty; one whose error cannot be stated is written short, after ``~``.
+    An absent value is empty; one whose error cannot be stated, or spoils even the first digit,
+    is written short, after ``~``.
 
     >>> text(Value(0.39894228040143, 2e-6))
     '0.39894'
@@ -31,7 +32,8 @@ def text(value: Value, digits: int | None = None) -> str:
         return "0"
     if value.error is None:
         return f"~{significant(value.value, min(digits or 3, 3))}"
-    return significant(value.value, allowed(value, digits))
+    rough = "~" if value.error and _meaningful(value) < 1 else ""
+    return rough + significant(value.value, allowed(value, digits))
 
 
 def allowed(value: Value, digits: int | None = None) -> int:
@@ -39,8 +41,12 @@ def allowed(value: Value, digits: int | None = None) -> int:
     most = digits or DEFAULT
     if not value.error or not value.value:
         return most
-    meaningful = math.floor(math.log10(abs(value.value))) - math.floor(math.log10(value.error))
-    return max(min(most, meaningful), 1)
+    return max(min(most, _meaningful(value)), 1)
+
+
+def _meaningful(value: Value) -> int:
+    """Return how many significant digits are worth more than the error."""
+    return math.floor(math.log10(abs(value.value))) - math.floor(math.log10(value.error))
 
 
 def with_error(value: Value, digits: int | None = None) -> str:
@@ -54,8 +60,10 @@ def with_error(value: Value, digits: int | None = None) -> str:
     if value.error == 0.0:
         return f"{significant(value.value, digits or DEFAULT)} ± 0"
     places = 1 - math.floor(math.log10(value.error))
-    if not 0 <= places <= 18:
-        return f"{value.value:.3g} ± {value.error:.1e}"
+    if not 0 <= places <= 15:
+        size = math.floor(math.log10(abs(value.value))) if value.value else 0
+        meaningful = size - math.floor(math.log10(value.error)) + 1
+        return f"{value.value:.{min(max(meaningful, 0), MOST - 1)}e} ± {value.error:.1e}"
     if digits and digits < allowed(value, MOST) + 1:
         return f"{significant(value.value, digits)} ± {significant(value.error, 2)}"
     return f"{value.value:.{places}f} ± {value.error:.{places}f}"

@@ -117,7 +117,7 @@ class _Reader:
 
     def take(self, wanted: str, described: str) -> str:
         kind, text = self.peek()
-        if wanted not in (kind, text) or (wanted == text and kind != "mark"):
+        if wanted != (text if kind == "mark" else kind):
             self.fail(described)
         self.at = _TOKEN.match(self.text, self.at).end()
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from normcal.report import Block, Cell, Error, Items, Number, Paragraph, Report, Table
-from normcal.result import QUANTITIES, Estimate, LayerResult, Result, Value
+from normcal.result import BOUND, QUANTITIES, STANDARD_ERROR, Estimate, LayerResult, Result, Value
 
 _ENGINES, _ERROR = "engine", "error"
 #: column -> quantity, of the wide table
@@ -29,7 +29,7 @@ def by_direction(result: Result) -> Report:
             worst = Error(_worst(estimate))
             rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, worst))
     blocks: list[Block] = [Table(columns, tuple(rows), words=("layer", "direction", "status", _ENGINES))]
-    factors = [(row.layer.spec, Number(row.jacobian_factor)) for row in result.layers if row.jacobian_factor.value]
+    factors = [(row.layer.spec, _number(row, "jacobian_factor")) for row in result.layers if row.jacobian_factor.value]
     if factors:
         blocks.append(Table(("layer", "jacobian factor"), tuple(factors), words=("layer",)))
     return _report(result, blocks)
@@ -40,13 +40,19 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
     names = {column: path for column, path in _COLUMNS.items() if _asked(result, path)}
     rows: list[tuple[Cell, ...]] = []
     for row in result.layers:
-        kinds = {direction: estimate.error_kind for direction, estimate in _directions(row)}
-        numbers = [Number(row.quantity(path), kinds.get(path.partition(".")[0], "")) for path in names.values()]
+        numbers = [_number(row, path) for path in names.values()]
         engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
         worst = [_worst(estimate) for _, estimate in _directions(row)]
         rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(None if None in worst else max(worst))))
     table = Table(("layer", *names, _ENGINES, _ERROR), tuple(rows), words=("layer", _ENGINES))
     return _report(result, [table, *(more or [])])
+
+
+def _number(row: LayerResult, path: str) -> Number:
+    """Return the cell of a quantity; a ratio is sampled when either of its parts is."""
+    kinds = {direction: estimate.error_kind for direction, estimate in _directions(row)}
+    sampled = STANDARD_ERROR in kinds.values()
+    return Number(row.quantity(path), kinds.get(path.partition(".")[0], STANDARD_ERROR if sampled else BOUND))
 
 
 def _asked(result: Result, path: str) -> bool:

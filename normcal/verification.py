@@ -9,12 +9,14 @@ samples that are not quite normal.
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from normcal import engine as engines
 from normcal.engine import Effort
+from normcal.engines.monte_carlo import LEAST_INFORMATIVE
 from normcal.errors import Unsupported
 from normcal.layer import FORWARD, Layer
 from normcal.request import Request
@@ -23,6 +25,8 @@ from normcal.result import BOUND, Estimate, Value
 LEVEL = 1e-5
 AGREE, DISAGREE, UNDECIDED = "agree", "disagree", "undecided"
 WITNESS = "scipy.integrate"
+#: Differences below this are of doubles that have lost digits to underflow.
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def verify(request: Request, layers: list[Layer], progress=None) -> list[Compari
             found += _compare_all(layer, direction, request, request.effort(report))
     sampled = sum(c.sampled and c.score is not None for c in found)
     limit = z_limit(sampled)
-    return [_with_limit(c, limit) if c.sampled else c for c in found]
+    return [replace(c, limit=limit) if c.sampled else c for c in found]
 
 
 def z_limit(comparisons: int) -> float:
@@ -85,10 +89,6 @@ def z_limit(comparisons: int) -> float:
     return -NormalDist().inv_cdf(LEVEL / (2.0 * max(comparisons, 1)))
 
 
-def _with_limit(c: Comparison, limit: float) -> Comparison:
-    return Comparison(c.layer, c.direction, c.quantity, c.engines, c.values, c.sampled, c.score, limit)
-
-
 def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort) -> list[Comparison]:
     estimates = []
     for engine in engines.ranked():
@@ -97,14 +97,34 @@ def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort)
         except Unsupported:
             continue
     bounds = [e for e in estimates if e.error_kind == BOUND and e.std.value is not None]
+    if not bounds:
+        return []
     bounds.sort(key=lambda e: e.worst_error)
     found = []
-    for i, first in enumerate(bounds):
-        for second in bounds[i + 1 :]:
-            found += [_overlap(layer, direction, q, first, second) for q in ("mean", "std", "rms")]
+    for first, second in itertools.combinations(bounds, 2):
+        found += [_overlap(layer, direction, q, first, second) for q in ("mean", "std", "rms")]
     for sampled in (e for e in estimates if e.error_kind != BOUND):
-        found += [_z_score(layer, direction, q, bounds[0], sampled) for q in ("mean", "std") if bounds]
-    return found + _against_witness(layer, direction, request, bounds)
+        found += [_z_score(layer, direction, q, bounds[0], sampled) for q in ("mean", "std")]
+    components = _components(layer, direction, request)
+    if components and any(c.sampled for c in found) and not _draws_suffice(components, direction, request, estimates):
+        found = [replace(c, score=None) if c.sampled else c for c in found]
+    return found + _against_witness(layer, direction, request, bounds[0], components)
+
+
+def _components(layer: Layer, direction: str, request: Request) -> list:
+    try:
+        return list(layer.components(direction, request.law))
+    except Unsupported:
+        return []
+
+
+def _draws_suffice(components: list, direction: str, request: Request, estimates: list[Estimate]) -> bool:
+    """Whether enough draws carry the variance for a z-score to be normal: a sample that misses all
+    of the rare ones cannot know it, but the integrals do."""
+    from normcal.engines._adaptive import informative_share
+
+    share = informative_share(components, request.law, forward=direction == FORWARD)
+    return all(e.samples * share >= LEAST_INFORMATIVE for e in estimates if e.samples)
 
 
 def _overlap(layer: Layer, direction: str, quantity: str, a: Estimate, b: Estimate) -> Comparison:
@@ -124,34 +144,24 @@ def _z_score(layer: Layer, direction: str, quantity: str, exact: Estimate, sampl
     a, b = getattr(exact, quantity), getattr(sampled, quantity)
     score = None
     if None not in (a.value, b.value, a.error, b.error):
-        rounding = 4.0 * 2.0**-52 * (abs(a.value) + abs(sampled.rms.value or 0.0))
+        rounding = 4.0 * 2.0**-52 * (abs(a.value) + abs(sampled.rms.value or 0.0)) + SMALLEST
         noise = math.hypot(b.error, a.error + rounding)
         score = (b.value - a.value) / noise if noise else (0.0 if a.value == b.value else math.inf)
     return Comparison(layer.spec, direction, quantity, (exact.engine, sampled.engine), (a, b), True, score)
 
 
-def _against_witness(layer: Layer, direction: str, request: Request, bounds: list[Estimate]) -> list[Comparison]:
+def _against_witness(
+    layer: Layer, direction: str, request: Request, best: Estimate, components: list
+) -> list[Comparison]:
     """Compare mean and rms with SciPy's adaptive rules, run on the plain definition of the layer."""
-    if not bounds:
-        return []
-    try:
-        components = layer.components(direction, request.law)
-    except Unsupported:
+    if not components:
         return []
     from normcal.engines._adaptive import mean_and_rms
 
     mean, rms = mean_and_rms(components, request.law, forward=direction == FORWARD)
     pairs = {"mean": mean, "rms": rms} if direction == FORWARD else {"rms": rms}
-    best = bounds[0]
     return [
-        Comparison(
-            layer.spec,
-            direction,
-            q,
-            (best.engine, WITNESS),
-            (getattr(best, q), value),
-            False,
-            _score(getattr(best, q), value),
-        )
+        Comparison(layer.spec, direction, q, (best.engine, WITNESS), (mine, value), False, _score(mine, value))
         for q, value in pairs.items()
+        for mine in (getattr(best, q),)
     ]

@@ -42,7 +42,7 @@ def test_every_format_is_claimed_by_a_suffix_and_no_suffix_by_two():
     assert {renderer.choose(None, f"x{suffix}").name for suffix in claims} == set(discover.names("renderers"))
 
 
-def test_every_format_of_the_issue_exists():
+def test_the_promised_formats_exist():
     assert {"text", "yaml", "json", "markdown", "csv"} <= set(discover.names("renderers"))
 
 

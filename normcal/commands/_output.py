@@ -29,6 +29,12 @@ class Output:
             renderer.check_writable(path)
         return cls(chosen, path, digits)
 
+    def write_interrupted(self, report) -> None:
+        """Show what there is on stdout; a file is not replaced by half a result."""
+        Output(self.renderer, None, self.digits).write(report)
+        kept = f"; {self.path} was not written" if self.path else ""
+        click.echo(f"Interrupted: the figures are of the draws so far{kept}.", err=True)
+
     def write(self, report) -> None:
         """Render the report and put it where it belongs."""
         from normcal import renderer

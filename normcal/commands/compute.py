@@ -36,8 +36,7 @@ def command(specs, format, digits, output, **options) -> None:
     target = Output.checked(format, digits, output)
     with Progress() as progress:
         result = pipeline.run(request, layers, progress)
-    if result.layers:
-        target.write(summary.by_direction(result))
     if result.interrupted:
-        click.echo("Interrupted: the figures are of the draws so far.", err=True)
+        target.write_interrupted(summary.by_direction(result))
         raise click.exceptions.Exit(INTERRUPTED)
+    target.write(summary.by_direction(result))

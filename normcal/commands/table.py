@@ -37,7 +37,8 @@ def command(config, format, digits, output, **options) -> None:
     target = Output.checked(format, chosen.digits if digits is None else digits, output, chosen.format or "text")
     with Progress() as progress:
         result = pipeline.run(request, layers, progress)
-    target.write(tabulation.report(chosen, request, result))
+    report = tabulation.report(chosen, request, result)
     if result.interrupted:
-        click.echo("Interrupted: the table ends where the computation stopped.", err=True)
+        target.write_interrupted(report)
         raise click.exceptions.Exit(INTERRUPTED)
+    target.write(report)

@@ -43,10 +43,20 @@ def mean_and_rms(components: list[Component], law: Normal, *, forward: bool) -> 
     return Value(mean, mean_error), Value(rms, square_error / rms + ROUNDING * rms if rms else math.sqrt(square_error))
 
 
-def _expectation(c: Component, law: Normal, forward: bool, power: int) -> tuple[float, float]:
+def informative_share(components: list[Component], law: Normal, *, forward: bool) -> float:
+    """Return the share of draws that carry the variance: (E u^2)^2 / E u^4 of the centred output or the gradient."""
+    centre = mean_and_rms(components, law, forward=True)[0].value if forward else 0.0
+    second, fourth = (
+        sum(c.mass * _expectation(c, law, forward, power, centre)[0] for c in components) for power in (2, 4)
+    )
+    fourth *= 1.0 if forward else 3.0  # E dy^4
+    return second * second / fourth if fourth > 0.0 else 0.0
+
+
+def _expectation(c: Component, law: Normal, forward: bool, power: int, centre: float = 0.0) -> tuple[float, float]:
     def integrand(z: float) -> float:
         x = np.float64(law.mean + law.std * z)
-        g = c.f(x, ARRAYS) if forward else Duals(ARRAYS).derivative(c.f, x)
+        g = c.f(x, ARRAYS) - centre if forward else Duals(ARRAYS).derivative(c.f, x)
         weight = 1.0 if c.weight is None else c.weight(np.float64(z), ARRAYS)
         return float(g**power * weight * ARRAYS.phi(z))
 

@@ -8,6 +8,7 @@ accuracy where f is a constant plus something tiny, and the variance is
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ NOISE_OF_RADII = 0.5
 CANCELLED = 5e-14
 #: The rms over |z| > REACH of a function of slope 1, and more.
 UNSEEN = 1e-160
+#: Places in z closer than this, relatively, are one; and what that may cost the forward moments.
+BLUR = 2.0**-46
+BLURRED = 1e-11
 
 
 @dataclass
@@ -49,7 +53,8 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
         return start, Ball(0.0), Ball(abs(start.mid), start.rad)
     for nodes in _meshes(component, law):
         steps = nodes.slope * law.std
-        g = nodes.panels.antiderivative(steps)
+        jumps = _jumps_at_kinks(component, law, nodes.panels, nodes.f, steps)
+        g = _with_jumps(nodes.panels.antiderivative(steps), nodes.panels, jumps)
         density = nodes.root.square()
         g_mean = nodes.panels.integral(g * density)
         spread, coarse_std = _rms(nodes.panels, (g - float(g_mean.mid)) * nodes.root)
@@ -58,21 +63,49 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
         mean, coarse_mean = _mean(nodes.panels, nodes.f * density, float(rms.upper))
         coarse = coarse_std | coarse_rms | coarse_mean | _uneven(nodes.panels, steps, density, float(std.upper))
         nodes.panels.coarse = coarse
-    shifted = start + g_mean
-    if mean.mid != 0.0 and shifted.rad < 0.5 * mean.rad:  # an odd f already sums to exactly 0
-        mean = shifted
-    if mean.rad > CANCELLED * abs(mean.mid) > 0.0 and component.weight is None:
-        mean = min(mean, start + _curvature(component, law, nodes), key=lambda found: found.rad)
+    smooth = all(jump.mid == 0.0 for _, jump in jumps) and not nodes.panels.coarse.any()
+    routes = [mean]
+    if smooth and mean.mid != 0.0:  # an odd f already sums to exactly 0
+        routes.append(start + g_mean)
+        if component.weight is None and mean.rad > CANCELLED * abs(mean.mid):
+            routes.append(start + _curvature(component, law, nodes))
+    mean = min(routes, key=lambda route: (route.rad, route is not mean))
     unseen = _unseen(component, law) * law.std
+    if _blurred(component, law):
+        unseen += BLURRED * float(rms.upper)
+        mean = Ball(mean.mid, mean.rad + BLURRED * float(rms.upper))
     std, rms = Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
     direct = hypot(mean, std)
     return mean, std, rms if rms.rad <= direct.rad else direct
 
 
+def _jumps_at_kinks(component: Component, law: Normal, panels: Panels, f: Ball, slope: Ball) -> list[tuple[Ball, Ball]]:
+    """Return (z, jump of f there) for each kink within reach; a jump that may be 0 is a ball around 0."""
+    kinks = _kinks(component, law)
+    if not kinks:
+        return []
+    jumps, found = panels.jumps(f, slope), []
+    for z in kinks:
+        for at in np.flatnonzero(panels.edges[1:-1] == z.mid):
+            mid, rad = float(jumps.mid[at]), float(jumps.rad[at])
+            found.append((z, Ball(mid, rad) if abs(mid) > rad else Ball(0.0, abs(mid) + rad)))
+    return found
+
+
+def _with_jumps(g: Ball, panels: Panels, jumps: list[tuple[Ball, Ball]]) -> Ball:
+    """Add to g, which is 0 just left of z = 0, what f jumps by on the way."""
+    for z, jump in jumps:
+        side = (panels.z.mid > z.mid) * 1.0 if z.mid >= 0.0 else (panels.z.mid < z.mid) * -1.0
+        g = Ball(
+            g.mid + jump.mid * side, (g.rad + jump.rad * np.abs(side) + U * np.abs(g.mid) * (jump.mid != 0.0)) * GROW
+        )
+    return g
+
+
 def _curvature(component: Component, law: Normal, nodes: _Nodes) -> Ball:
     r"""Return :math:`E f - f(\mu)` from f'', which keeps its digits where f is nearly linear.
 
-    Taylor's formula with remainder gives
+    Taylor's formula with remainder gives, for a continuous f,
     :math:`E f = f(\mu) + \sigma^2\int f''(\mu + \sigma z) K(z)\,dz + \sigma\sum_k \Delta f'(k) K(z_k)`
     with :math:`K(z) = \varphi(z) - |z|\,\Phi(-|z|)`, and f' jumping at the kinks.
     """
@@ -82,12 +115,8 @@ def _curvature(component: Component, law: Normal, nodes: _Nodes) -> Ball:
     flat = np.zeros(panels.z.mid.shape)
     second = Ball(ball(second).mid + flat, ball(second).rad + flat)
     total = panels.integral(second * _kernel(panels.z)) * law.std
-    jumps = panels.jumps(nodes.slope, second * law.std)
-    for kink in component.kinks:
-        edge = (Ball(kink) - law.mean) / law.std
-        where = np.flatnonzero(panels.edges[1:-1] == edge.mid)
-        if len(where):
-            total = total + Ball(jumps.mid[where[0]], jumps.rad[where[0]]) * _kernel(edge)
+    for z, jump in _jumps_at_kinks(component, law, panels, nodes.slope, second * law.std):
+        total = total + jump * _kernel(z)
     return total * law.std
 
 
@@ -100,6 +129,8 @@ def backward_std(component: Component, law: Normal) -> Ball:
     """Return sqrt(E[w(z) f'(x)^2])."""
     for nodes in _meshes(component, law):
         std, nodes.panels.coarse = _rms(nodes.panels, nodes.slope * nodes.root)
+    if _blurred(component, law):
+        return Ball(std.mid, math.inf)  # a spike of f' between two doubles may be all there is
     return Ball(std.mid, std.rad + _unseen(component, law))
 
 
@@ -117,9 +148,25 @@ def _first_mesh(component: Component, law: Normal) -> Panels:
     """Cut the line of z at the kinks, and at the scales on which f changes."""
     if law.std == 0.0:
         return Panels(*edges_for([], []))
-    kinks = [(Ball(kink) - law.mean) / law.std for kink in component.kinks]
     features = [((x - law.mean) / law.std, scale / law.std) for x, scale in component.features]
-    return Panels(*edges_for([(float(z.mid), float(z.rad)) for z in kinks], features))
+    kinks = [(float(z.mid), float(z.rad)) for z in _kinks(component, law)]
+    return Panels(*edges_for(kinks, features))
+
+
+def _kinks(component: Component, law: Normal) -> list[Ball]:
+    """Return where f may jump in z: at its kinks, and at features too narrow for doubles to resolve."""
+    kinks = [(Ball(kink) - law.mean) / law.std for kink in component.kinks]
+    centres = [((Ball(x) - law.mean) / law.std, scale / law.std) for x, scale in component.features]
+    return kinks + [z for z, scale in centres if scale < BLUR * abs(z.mid)]
+
+
+def _blurred(component: Component, law: Normal) -> bool:
+    """Whether doubles cannot tell two kinks apart, or a feature from a jump, at this mean and std."""
+    if law.std == 0.0:
+        return False
+    places = sorted(float(z.mid) for z in _kinks(component, law))
+    merged = any(b - a <= BLUR * max(abs(a), abs(b)) for a, b in itertools.pairwise(places))
+    return merged or len(places) > len(component.kinks)
 
 
 def _on_nodes(component: Component, law: Normal, panels: Panels) -> _Nodes:

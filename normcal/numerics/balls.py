@@ -207,7 +207,7 @@ class Balls:
         rad = np.where(condition.true, a.rad, b.rad)
         if np.any(condition.open):
             both = np.abs(np.subtract(a.mid, b.mid)) + np.maximum(a.rad, b.rad)
-            rad = np.where(condition.open, both, rad)
+            rad = np.where(condition.open, both * GROW, rad)
         return Ball(mid, rad)
 
 
@@ -261,9 +261,10 @@ def _spread(f, x: Ball, mid, thin, *, peak: bool = False):
     wide = x.rad > WIDE
     if not np.any(wide):
         return thin
-    low, high = f(x.mid - x.rad), f(x.mid + x.rad)
+    reach = x.rad + 2.0 * U * (np.abs(x.mid) + x.rad)  # the ends are rounded too
+    low, high = f(x.mid - reach), f(x.mid + reach)
     if peak:
-        low, high = f(np.abs(x.mid) + x.rad), f(np.maximum(np.abs(x.mid) - x.rad, 0.0))
+        low, high = f(np.abs(x.mid) + reach), f(np.maximum(np.abs(x.mid) - reach, 0.0))
     ends = np.maximum(high - mid, mid - low) + 4.0 * ELEMENTARY * (np.abs(low) + np.abs(high))
     return np.where(wide, ends, thin)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class Dual:
     r"""A number :math:`v + s\,\epsilon` with :math:`\epsilon^2 = 0`: a value and its slope."""
@@ -109,6 +111,11 @@ class Duals:
 
     def Phi(self, x):
         return Dual(self.base.Phi(x.value), self.base.phi(x.value) * x.slope)
+
+    def log_Phi(self, x):
+        value = self.base.log_Phi(x.value)
+        ratio = self.base.exp(x.value * x.value * -0.5 - value) / math.sqrt(2.0 * math.pi)  # phi / Phi
+        return Dual(value, ratio * x.slope)
 
     def where(self, condition, a, b):
         a, b = lift(a), lift(b)

@@ -100,7 +100,10 @@ class Moments:
 
     @property
     def std_error(self) -> float:
-        return self._error(-2.0 * self.a, 1.0) / (2.0 * self.std) if self.std > 0.0 else 0.0
+        if self.std == 0.0:
+            return 0.0
+        # the second term is of higher order, and all there is when b is constant, as for a fair coin
+        return math.hypot(self._error(-2.0 * self.a, 1.0), self.mean_error * self.mean_error) / (2.0 * self.std)
 
     @property
     def rms_error(self) -> float:

@@ -242,13 +242,13 @@ def test_colour_is_a_matter_of_the_environment(env, colour):
     assert ("\x1b" in done.shown) == colour
 
 
-@pytest.mark.parametrize("format", ["json", "yaml", "csv", "markdown"])
+@pytest.mark.parametrize("format", ["json", "markdown"])
 def test_other_formats_are_the_same_on_a_terminal_and_in_a_pipe(format):
     argv = ("compute", "relu", "--format", format)
     assert on_terminal(*argv, stderr=False).shown == run(*argv).stdout
 
 
-@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("width", [80, 120])
 def test_a_narrow_terminal_breaks_no_number(width):
     shown = on_terminal("compute", "relu", width=width, env={"NO_COLOR": "1"}).shown
     broken = [line for line in shown.splitlines() if re.fullmatch(r"[\s\d.]*\d[\s\d.]*", line)]
