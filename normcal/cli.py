@@ -103,7 +103,8 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = group.main(args, prog_name="normcal", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(BrokenPipeError):
+            error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)

@@ -11,7 +11,7 @@ import functools
 import re
 from dataclasses import dataclass, replace
 
-from normcal import arithmetic, catalog, pipeline
+from normcal import arithmetic, catalog, engine, pipeline
 from normcal.errors import RequestError, echo, unknown
 from normcal.request import Request
 from normcal.result import PATHS, Value
@@ -117,7 +117,7 @@ def _equal(printed: str, value: float, computed: Value) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _quantity(spec: str, path: str, request: Request) -> Value:
-    found = pipeline.run(request, [catalog.layer(spec)]).layers[0].quantity(path)
+    found = pipeline.quantity(request, catalog.layer(spec), path)
     if found.value is None:
         raise RequestError(f"{spec} has no {path} at this input, so nothing can be compared with it.")
     return found
@@ -126,5 +126,5 @@ def _quantity(spec: str, path: str, request: Request) -> Value:
 @functools.lru_cache(maxsize=1024)
 def _standard_error(spec: str, path: str, samples: int, request: Request) -> float | None:
     """Return the standard error of a quantity measured with so many draws, as Monte Carlo states it."""
-    measured = replace(request, engine="monte-carlo", samples=samples)
-    return pipeline.run(measured, [catalog.layer(spec)]).layers[0].quantity(path).error
+    measured = replace(request, engine=engine.sampler(), samples=samples)
+    return pipeline.quantity(measured, catalog.layer(spec), path).error

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from normcal import catalog, renderer
-from normcal.errors import FileError, RequestError, echo, unknown
+from normcal.errors import FileError, RequestError, echo, near_misses, unknown
 from normcal.layer import Layer
 from normcal.request import WHOLE, Request
 from normcal.rounding import check_digits
@@ -46,10 +46,13 @@ def shipped() -> dict[str, str]:
     return {}
 
 
-def read(path: str) -> Config:
-    """Read a config file, or one that ships by its bare name; refuse what is none, naming file and key."""
-    if not os.path.exists(path) and path in shipped():
-        path = shipped()[path]
+def read(path: str | None) -> Config:
+    """Read a config file, or one that ships by its bare name; refuse what is none, naming file and key.
+
+    None is the default config that ships, whatever lies in the current folder.
+    """
+    if path is None or (path in shipped() and not os.path.isfile(path)):
+        path = shipped()[path or "default"]
     document = _document(path)
     try:
         return _checked(path, document)
@@ -145,7 +148,9 @@ def _document(path: str) -> Any:
         with open(path, encoding="utf-8") as stream:
             text = stream.read(LARGEST_FILE + 1)
     except OSError as problem:
-        hint = f"A path, or the name of one that ships: {', '.join(shipped())}."
+        close = near_misses(path, shipped())
+        named = f"Did you mean '{close[0]}'? " if close else ""
+        hint = f"{named}Accepted: a path, or the name of one that ships: {', '.join(shipped())}."
         raise FileError(f"config {path!r} cannot be read: {problem.strerror}.", hint) from None
     except UnicodeDecodeError:
         raise FileError(f"{path}: the config is not UTF-8 text.", "Accepted: YAML in UTF-8.") from None
@@ -158,4 +163,4 @@ def _document(path: str) -> Any:
     except yaml.YAMLError as problem:
         raise FileError(f"{path}: not a YAML config: {str(problem).splitlines()[0]}.") from None
     except (RecursionError, ValueError):
-        raise FileError(f"{path}: not a YAML config: nested too deeply, or a value that cannot be.") from None
+        raise FileError(f"{path}: not a YAML config: nested too deeply, or a value that it cannot read.") from None

@@ -23,7 +23,7 @@ class Effort:
     """How hard an engine may work; every engine reads what concerns it.
 
     ``tol`` is the relative error that a deterministic engine must reach (None: 1e-12).
-    ``samples`` None means as many draws as take about a second. ``progress`` is called with
+    ``samples`` None means a million draws, fewer for layers that take many numbers each. ``progress`` is called with
     (done, total) draws.
     """
 
@@ -35,7 +35,7 @@ class Effort:
 
 
 class Engine:
-    """A way to get moments; a file in ``engines/`` defines one as ``ENGINE``."""
+    """A way to get moments; a file in ``engines/`` defines one, with ``find``, as ``ENGINE``."""
 
     name = ""
     #: ``auto`` asks the engine of lowest rank first.
@@ -46,7 +46,27 @@ class Engine:
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
+        from normcal.result import UNDEFINED, Estimate, Value
+
+        reason = layer.undefined(direction, law)
+        if reason:
+            return Estimate(self.name, Value(), Value(), Value(), status=UNDEFINED, reason=reason)
+        return self.find(layer, direction, law, effort)
+
+    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+        """Do the work of ``estimate`` for moments that exist."""
         raise NotImplementedError
+
+    def check_budget(self, layer: Layer, effort: Effort) -> None:
+        """Raise RequestError for more work than can be done, before any of it is."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while an engine works; carries the estimate so far, or None."""
+
+    def __init__(self, estimate: Estimate | None) -> None:
+        super().__init__()
+        self.estimate = estimate
 
 
 def names() -> tuple[str, ...]:
@@ -64,6 +84,11 @@ def get(name: str) -> Engine:
 def ranked() -> list[Engine]:
     """Return every engine, the one that ``auto`` asks first in front."""
     return sorted((get(name) for name in discover.names("engines")), key=lambda engine: engine.rank)
+
+
+def sampler() -> str:
+    """Return the name of the first engine that samples: the witness of the others."""
+    return next(engine.name for engine in ranked() if engine.samples)
 
 
 def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
@@ -111,6 +136,8 @@ def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Eff
 
 def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
     """Ask each engine in turn; where none reaches the tolerance, keep the smallest error."""
+    from normcal.result import OVERFLOW, TOLERANCE_MISSED
+
     missed: list[Estimate] = []
     for engine in ranked():
         if missed and engine.samples:
@@ -119,7 +146,7 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
             found = engine.estimate(layer, direction, law, effort)
         except Unsupported:
             continue
-        if found.status not in ("tolerance-missed", "overflow"):
+        if found.status not in (TOLERANCE_MISSED, OVERFLOW):
             return found
         missed.append(found)
     if not missed:

@@ -47,7 +47,10 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Heading("References"),
         Items(tuple(map(str, layer.references))),
     ]
-    flat = [{k: v for k, v in r.items() if not isinstance(v, dict)} for r in records]
+    flat = [
+        {k: v for k, v in r.items() if k != "error"} | {f"{k}_error": v for k, v in r.get("error", {}).items()}
+        for r in records
+    ]
     return Report(data, flat, tuple(blocks))
 
 
@@ -90,6 +93,6 @@ def _params(layer: Layer) -> list[Block]:
 
 def _moments(layer: Layer) -> list[Block]:
     if not layer.moments:
-        return [Heading("Moments"), Paragraph("No closed form is known; the moments are one-dimensional integrals.")]
+        return [Heading("Moments"), Paragraph("No formula is given; the moments are one-dimensional integrals.")]
     rows = tuple((what, Formula(text, latex)) for what, text, latex in layer.moments)
     return [Heading("Moments"), Table(("of", "formula"), rows, words=("of", "formula"))]

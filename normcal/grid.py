@@ -34,7 +34,7 @@ class Grid:
 
     def _cell(self, spec: str, path: str):
         layer = catalog.layer(spec)
-        return layer.spec, pipeline.run(self.request, [layer]).layers[0].quantity(path)
+        return layer.spec, pipeline.quantity(self.request, layer, path)
 
     def blocks(self) -> list:
         rows = [(row, *(Number(self.cells[label][row][1]) for label in self.columns)) for row in self.rows]

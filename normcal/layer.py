@@ -158,13 +158,17 @@ class Layer:
         """Remarks that a reader of the numbers needs."""
         return []
 
+    def undefined(self, direction: str, law: Normal) -> str:
+        """Return why the moments do not exist at this input; empty where they do."""
+        return ""
+
     def closed_forward(self, law: Normal, m) -> tuple:
         """Return (mean, std) of one output entry by the layer's own formula, as balls."""
-        raise Unsupported(f"no closed form of the forward moments of {self.name} is known")
+        raise Unsupported(f"no closed form is given for the forward moments of {self.name}")
 
     def closed_backward(self, law: Normal, m):
         """Return the std of one entry of the input gradient by the layer's own formula, as a ball."""
-        raise Unsupported(f"no closed form of the backward std of {self.name} is known")
+        raise Unsupported(f"no closed form is given for the backward std of {self.name}")
 
     def components(self, direction: str, law: Normal) -> Sequence[Component]:
         """Return the one-dimensional integrals whose sum is the law of the output or the gradient."""
@@ -212,16 +216,23 @@ class Elementwise(Layer):
         """Return the function at ``x`` in the function namespace ``m``."""
         raise NotImplementedError
 
+    def undefined(self, direction: str, law: Normal) -> str:
+        if direction == BACKWARD and law.std == 0.0 and law.mean in self.kinks:
+            return "the input is constant and lies on a kink, where the derivative jumps"
+        return ""
+
     def components(self, direction: str, law: Normal) -> Sequence[Component]:
         return [Component(self.f, tuple(self.kinks), tuple(self.features))]
 
     def simulate(self, direction: str, rng, rows: int, law: Normal):
+        import numpy as np
+
         from normcal.numerics.arrays import ARRAYS
         from normcal.numerics.duals import Duals
 
         x = law.sample(rng, (rows, 1))
         if direction == FORWARD:
-            return self.f(x, ARRAYS)
+            return self.f(x, ARRAYS) + np.zeros_like(x)  # a constant f is an array too
         slope = Duals(ARRAYS).derivative(self.f, x)
         slope *= rng.standard_normal((rows, 1))
         return slope

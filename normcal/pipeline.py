@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from normcal import engine
-from normcal.engines.monte_carlo import Interrupted, samples_for
-from normcal.errors import Unsupported
+from normcal.engine import Interrupted
 from normcal.layer import Layer
 from normcal.request import Request
-from normcal.result import Estimate, LayerResult, Result
+from normcal.result import Estimate, LayerResult, Result, Value
 
 #: label, draws done, draws in all
 Progress = Callable[[str, int, int], None]
@@ -40,7 +39,9 @@ def run(request: Request, layers: list[Layer], progress: Progress | None = None)
     1.029375373004
     """
     rows: list[LayerResult] = []
-    _check_budget(request, layers)
+    if request.engine != engine.AUTO:
+        for layer in layers:
+            engine.get(request.engine).check_budget(layer, request.effort())
     for layer in layers:
         found: dict[str, Estimate | None] = {"forward": None, "backward": None}
         stopped = False
@@ -59,15 +60,12 @@ def run(request: Request, layers: list[Layer], progress: Progress | None = None)
     return Result(tuple(rows), request.law)
 
 
-def _check_budget(request: Request, layers: list[Layer]) -> None:
-    """Refuse more samples than can be drawn before the first of them is."""
-    if request.samples is None or request.engine == engine.AUTO or not engine.get(request.engine).samples:
-        return
-    for layer in layers:
-        try:
-            samples_for(layer, request.samples)
-        except Unsupported:
-            continue  # Monte Carlo does not serve this layer; the engine says so if it is asked
+def quantity(request: Request, layer: Layer, path: str, progress: Progress | None = None) -> Value:
+    """Return one quantity of one layer; Ctrl-C is passed on, since half of a number is none."""
+    result = run(request, [layer], progress)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result.layers[0].quantity(path)
 
 
 def _labelled(progress: Progress | None, label: str):

@@ -85,8 +85,16 @@ class Estimate:
         errors = (self.mean.error, self.std.error)
         return math.inf if None in errors else max(errors)
 
+    @property
+    def relative_error(self) -> float:
+        """The largest error of std, relative to it, and of mean, relative to the larger of the two."""
+        if None in (self.mean.value, self.mean.error, self.std.value, self.std.error):
+            return math.inf
+        pairs = (self.std.error, self.std.value), (self.mean.error, max(abs(self.mean.value), self.std.value))
+        return max(error / size if size else (math.inf if error else 0.0) for error, size in pairs)
+
     def data(self) -> dict:
-        """Return the record as DESIGN fixes it."""
+        """Return the record, its keys in a fixed order."""
         record: dict = {name: getattr(self, name).value for name in QUANTITIES}
         record |= {"status": self.status, "engine": self.engine}
         if self.reason:

@@ -81,7 +81,7 @@ def error(value: float | None) -> str:
         return "0"
     exponent = math.floor(math.log10(value))
     lead = math.ceil(value / 10.0**exponent * (1.0 - 1e-12)) if exponent > -300 else 9
-    return f"1e{exponent + 1:03d}" if lead >= 10 else f"{lead}e{exponent:03d}"
+    return f"1e{exponent + 1:+03d}" if lead >= 10 else f"{lead}e{exponent:+03d}"
 
 
 def check_digits(digits: object) -> None:
@@ -100,7 +100,7 @@ def significant(value: float, digits: int) -> str:
         return "0"
     if not 10.0**-LOW <= abs(value) < 10.0**HIGH:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{_trimmed(mantissa)}e{int(exponent):03d}"
+        return f"{_trimmed(mantissa)}e{int(exponent):+03d}"
     rounded = float(f"{value:.{digits - 1}e}")
     places = max(digits - 1 - math.floor(math.log10(abs(rounded))), 0)
     return _trimmed(f"{rounded:.{places}f}")

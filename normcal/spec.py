@@ -15,7 +15,7 @@ from normcal.errors import RequestError, echo
 
 LONGEST = 1000
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=]))"
+    r"\s*(?:(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=]))"
 )
 _EXAMPLE = "A SPEC is a layer's name, or a name with parameters such as leaky_relu(negative_slope=0.2)."
 
@@ -99,7 +99,7 @@ class _Reader:
 
     def number(self) -> int | float:
         text = self.take("number", "a number")
-        if re.fullmatch(r"[-+]?[\d_]+", text):
+        if re.fullmatch(r"[-+]?[0-9_]+", text):
             if len(text) > 30:
                 self.fail("a number of fewer digits")
             return int(text.replace("_", ""))

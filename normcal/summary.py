@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from normcal.report import Block, Cell, Error, Items, Number, Paragraph, Report, Table
 from normcal.result import BOUND, QUANTITIES, STANDARD_ERROR, Estimate, LayerResult, Result, Value
 
-_ENGINES, _ERROR = "engine", "error"
+_ENGINES = "engine"
 #: column -> quantity, of the wide table
 _COLUMNS = {
     "fwd mean": "forward.mean",
@@ -21,13 +22,13 @@ _COLUMNS = {
 
 def by_direction(result: Result) -> Report:
     """Return the report of ``compute``: every quantity of every direction."""
-    columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, _ERROR)
+    columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, "mean error", "std error")
     rows = []
     for row in result.layers:
         for direction, estimate in _directions(row):
             numbers = [Number(getattr(estimate, name), estimate.error_kind) for name in QUANTITIES]
-            worst = Error(_worst(estimate))
-            rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, worst))
+            errors = Error(estimate.mean.error), Error(estimate.std.error)
+            rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, *errors))
     blocks: list[Block] = [Table(columns, tuple(rows), words=("layer", "direction", "status", _ENGINES))]
     factors = [(row.layer.spec, _number(row, "jacobian_factor")) for row in result.layers if row.jacobian_factor.value]
     if factors:
@@ -42,9 +43,9 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
     for row in result.layers:
         numbers = [_number(row, path) for path in names.values()]
         engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
-        worst = [_worst(estimate) for _, estimate in _directions(row)]
-        rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(None if None in worst else max(worst))))
-    table = Table(("layer", *names, _ENGINES, _ERROR), tuple(rows), words=("layer", _ENGINES))
+        worst = max(estimate.relative_error for _, estimate in _directions(row))
+        rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)))
+    table = Table(("layer", *names, _ENGINES, "relative error"), tuple(rows), words=("layer", _ENGINES))
     return _report(result, [table, *(more or [])])
 
 
@@ -72,12 +73,6 @@ def _report(result: Result, blocks: list[Block]) -> Report:
 def _directions(row: LayerResult) -> list[tuple[str, Estimate]]:
     pairs = (("forward", row.forward), ("backward", row.backward))
     return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
-
-
-def _worst(estimate: Estimate) -> float | None:
-    """The largest error of mean and std; None when one cannot be stated."""
-    errors = [value.error for value in (estimate.mean, estimate.std)]
-    return None if None in errors else max(errors)
 
 
 def _records(result: Result) -> list[dict[str, Any]]:

@@ -16,7 +16,9 @@ from normcal.result import Result
 
 def report(config: Config, request: Request, result: Result) -> Report:
     """Return the report of a config's table."""
-    everything = dataclasses.replace(request, direction=BOTH)  # a grid and a comparison say what they need
+    everything = dataclasses.replace(request, direction=BOTH)  # a grid says what it needs
+    # what is printed was printed at the config's own input law, and is held against the best value
+    as_printed = Request().updated({name: config.options.get(name) for name in ("mean", "std", "tol", "seed")})
     blocks: list[Block] = []
     extra: dict = {}
     try:
@@ -25,7 +27,7 @@ def report(config: Config, request: Request, result: Result) -> Report:
             blocks += grid.blocks()
             extra["grid"] = grid.data()
         if config.printed and not result.interrupted:
-            comparisons = [compare(entry, everything) for entry in config.printed]
+            comparisons = [compare(entry, as_printed) for entry in config.printed]
             blocks += _comparison_blocks(comparisons)
             extra["comparisons"] = [comparison.data() for comparison in comparisons]
     except RequestError as error:

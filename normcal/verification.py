@@ -70,11 +70,26 @@ def verify(request: Request, layers: list[Layer], progress=None) -> list[Compari
     {'agree'}
     """
     found: list[Comparison] = []
-    for layer in layers:
-        for direction in request.directions:
+    try:
+        for layer, direction in itertools.product(layers, request.directions):
             label = f"{layer.spec} {direction}"
             report = None if progress is None else lambda done, total, label=label: progress(label, done, total)
             found += _compare_all(layer, direction, request, request.effort(report))
+    except KeyboardInterrupt:
+        raise Stopped(_at_level(found)) from None
+    return _at_level(found)
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C during verification; carries the comparisons done so far."""
+
+    def __init__(self, found: list[Comparison]) -> None:
+        super().__init__()
+        self.found = found
+
+
+def _at_level(found: list[Comparison]) -> list[Comparison]:
+    """Set the limit of every z-score by how many of them there are."""
     sampled = sum(c.sampled and c.score is not None for c in found)
     limit = z_limit(sampled)
     return [replace(c, limit=limit) if c.sampled else c for c in found]

@@ -61,7 +61,18 @@ class Whole(click.ParamType):
         return int(number)
 
 
+def complete_configs(ctx, param, start: str) -> list:
+    """Offer the configs that ship, and files."""
+    from click.shell_completion import CompletionItem
+
+    from normcal import config
+
+    names = [name for name in config.shipped() if name.startswith(start)]
+    return names or [CompletionItem(start, type="file")]
+
+
 specs = click.argument("specs", nargs=-1, metavar="SPEC...", shell_complete=complete_specs)
+optional_specs = click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=complete_specs)
 
 _ENGINE = click.option(
     "--engine",

@@ -31,9 +31,11 @@ class Output:
 
     def write_interrupted(self, report) -> None:
         """Show what there is on stdout; a file is not replaced by half a result."""
-        Output(self.renderer, None, self.digits).write(report)
+        if report.records:
+            Output(self.renderer, None, self.digits).write(report)
+        what = "the figures are of the draws so far" if report.records else "there are no figures yet"
         kept = f"; {self.path} was not written" if self.path else ""
-        click.echo(f"Interrupted: the figures are of the draws so far{kept}.", err=True)
+        click.echo(f"Interrupted: {what}{kept}.", err=True)
 
     def write(self, report) -> None:
         """Render the report and put it where it belongs."""

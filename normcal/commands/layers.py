@@ -21,10 +21,11 @@ def command(words, format, digits, output) -> None:
 
     WORD keeps the layers whose name, alias, family or description holds it.
     """
-    from normcal import catalog
+    from normcal import __version__, catalog
     from normcal.commands._output import Output
     from normcal.errors import unknown
     from normcal.report import Formula, Report, Table
+    from normcal.result import SCHEMA
 
     target = Output.checked(format, digits, output)
     chosen = [cls for cls in catalog.classes().values() if all(_holds(cls, word.lower()) for word in words)]
@@ -39,9 +40,11 @@ def command(words, format, digits, output) -> None:
         data.append(_data(cls, catalog.family(cls)))
     table = Table(("layer", "family", "parameters", "formula", "aliases"), tuple(rows), words=_COLUMNS)
     records = [
-        {"name": d["name"], "family": d["family"], "summary": d["summary"], "formula": d["formula"]} for d in data
+        {k: d[k] for k in ("name", "family", "summary", "formula")} | {"parameters": row[2], "aliases": row[4]}
+        for d, row in zip(data, rows, strict=True)
     ]
-    target.write(Report({"layers": data}, records, (table,)))
+    head = {"schema": SCHEMA, "generator": f"normcal {__version__}"}
+    target.write(Report(head | {"layers": data}, records, (table,)))
 
 
 _COLUMNS = ("layer", "family", "parameters", "formula", "aliases")

@@ -15,7 +15,7 @@ Examples:
   normcal table articles
   normcal table configs/articles.yaml -o articles.md"""
 )
-@click.argument("config", required=False, metavar="[CONFIG]", type=click.Path())
+@click.argument("config", required=False, metavar="[CONFIG]", shell_complete=_options.complete_configs)
 @_options.computation
 @_options.output
 def command(config, format, digits, output, **options) -> None:
@@ -31,7 +31,7 @@ def command(config, format, digits, output, **options) -> None:
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
-    chosen = configs.read("default" if config is None else config)
+    chosen = configs.read(config)
     request = Request().updated(chosen.options).updated(options)
     layers = configs.layers(chosen)
     target = Output.checked(format, chosen.digits if digits is None else digits, output, chosen.format or "text")

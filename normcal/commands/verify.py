@@ -15,8 +15,13 @@ Examples:
   normcal verify sigmoid --mean 0.5 --std 2 --samples 1e7 --seed 7
   normcal verify --config configs/articles.yaml --format json"""
 )
-@_options.specs
-@click.option("--config", metavar="CONFIG", help="Verify the layers of a config.  [default: the default table's]")
+@_options.optional_specs
+@click.option(
+    "--config",
+    metavar="CONFIG",
+    shell_complete=_options.complete_configs,
+    help="Verify the layers of a config.  [default: the default table's]",
+)
 @_options.computation_but_engine
 @_options.output
 def command(specs, config, format, digits, output, **options) -> None:
@@ -28,6 +33,7 @@ def command(specs, config, format, digits, output, **options) -> None:
     """
     from normcal import catalog, verification
     from normcal import config as configs
+    from normcal.cli import INTERRUPTED
     from normcal.commands._output import Output
     from normcal.commands._progress import Progress
     from normcal.commands._verdicts import report
@@ -38,7 +44,7 @@ def command(specs, config, format, digits, output, **options) -> None:
         raise RequestError("Give SPECs or --config, not both.")
     request = Request()
     if not specs:
-        chosen = configs.read("default" if config is None else config)
+        chosen = configs.read(config)
         request = request.updated({key: chosen.options.get(key) for key in ("mean", "std", "direction")})
         listed = configs.layers(chosen)
     else:
@@ -46,8 +52,13 @@ def command(specs, config, format, digits, output, **options) -> None:
     request = request.updated(options)
     layers = list({layer.spec: layer for layer in listed}.values())
     target = Output.checked(format, digits, output)
-    with Progress() as progress:
-        comparisons = verification.verify(request, layers, progress)
+    try:
+        with Progress() as progress:
+            comparisons = verification.verify(request, layers, progress)
+    except verification.Stopped as stop:
+        done = [layer for layer in layers if any(c.layer == layer.spec for c in stop.found)]
+        target.write_interrupted(report(request, done, stop.found))
+        raise click.exceptions.Exit(INTERRUPTED) from None
     target.write(report(request, layers, comparisons))
     wrong = [c for c in comparisons if c.verdict == verification.DISAGREE]
     for c in wrong:

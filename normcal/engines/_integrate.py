@@ -18,7 +18,7 @@ from normcal.law import Normal
 from normcal.layer import Component
 from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot, power_of_two_near
 from normcal.numerics.duals import Dual, Duals, lift
-from normcal.numerics.panels import Panels, edges_for, rule
+from normcal.numerics.panels import REACH, Panels, edges_for, rule
 
 ROUNDS = 16
 MOST_PANELS = 4000
@@ -27,7 +27,7 @@ MOST_PANELS = 4000
 FINE_ENOUGH = 1e-17
 NOISE = 64.0 * U
 NOISE_OF_RADII = 0.5
-#: A mean whose bound is wider than this is worth another route.
+#: A mean or std whose bound is relatively wider than this is worth another route.
 CANCELLED = 5e-14
 #: The rms over |z| > REACH of a function of slope 1, and more.
 UNSEEN = 1e-160
@@ -71,6 +71,9 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
             routes.append(start + _curvature(component, law, nodes))
     mean = min(routes, key=lambda route: (route.rad, route is not mean))
     unseen = _unseen(component, law) * law.std
+    if std.rad > CANCELLED * std.mid:
+        plain, _ = _rms(nodes.panels, (nodes.f - float(mean.mid)) * nodes.root)
+        std = min(std, _less_square(plain, float(mean.rad)), key=lambda route: route.rad)
     if _blurred(component, law):
         unseen += BLURRED * float(rms.upper)
         mean = Ball(mean.mid, mean.rad + BLURRED * float(rms.upper))
@@ -157,16 +160,16 @@ def _kinks(component: Component, law: Normal) -> list[Ball]:
     """Return where f may jump in z: at its kinks, and at features too narrow for doubles to resolve."""
     kinks = [(Ball(kink) - law.mean) / law.std for kink in component.kinks]
     centres = [((Ball(x) - law.mean) / law.std, scale / law.std) for x, scale in component.features]
-    return kinks + [z for z, scale in centres if scale < BLUR * abs(z.mid)]
+    return kinks + [z for z, scale in centres if scale < BLUR * abs(z.mid) < BLUR * REACH]
 
 
 def _blurred(component: Component, law: Normal) -> bool:
     """Whether doubles cannot tell two kinks apart, or a feature from a jump, at this mean and std."""
     if law.std == 0.0:
         return False
-    places = sorted(float(z.mid) for z in _kinks(component, law))
+    places = sorted(float(z.mid) for z in _kinks(component, law) if abs(z.mid) < REACH)
     merged = any(b - a <= BLUR * max(abs(a), abs(b)) for a, b in itertools.pairwise(places))
-    return merged or len(places) > len(component.kinks)
+    return merged or len(_kinks(component, law)) > len(component.kinks)
 
 
 def _on_nodes(component: Component, law: Normal, panels: Panels) -> _Nodes:

@@ -15,7 +15,7 @@ class ClosedForm(Engine):
     rank = 1
     summary = "own formula; error: bound on rounding"
 
-    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         if getattr(type(layer), f"closed_{direction}") is getattr(Layer, f"closed_{direction}"):
             getattr(layer, f"closed_{direction}")(law, None)  # raises the reason before NumPy is loaded
         import numpy as np

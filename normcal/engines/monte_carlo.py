@@ -8,29 +8,22 @@ whatever the number of workers.
 from __future__ import annotations
 
 import collections
+import contextlib
 import math
 
-from normcal.engine import Effort, Engine
-from normcal.errors import RequestError
+from normcal.engine import Effort, Engine, Interrupted
+from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
 from normcal.result import OK, OVERFLOW, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
 
 DEFAULT_SAMPLES = 1_000_000
-DEFAULT_DRAWS = 200_000_000
+DEFAULT_DRAWS = 100_000_000
 MOST_DRAWS = 1_000_000_000_000
 #: Random numbers in a block: small enough to stay in cache, large enough to hide the overhead.
 BLOCK_DRAWS = 32_768
 #: Fewer rows than this carrying the variance, and the standard error is not to be trusted.
 LEAST_INFORMATIVE = 100.0
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during sampling; carries the estimate of the draws so far, or None."""
-
-    def __init__(self, estimate: Estimate | None) -> None:
-        super().__init__()
-        self.estimate = estimate
 
 
 class MonteCarlo(Engine):
@@ -41,13 +34,17 @@ class MonteCarlo(Engine):
     samples = True
     summary = "simulation; error: one standard error"
 
-    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         samples = samples_for(layer, effort.samples)
         try:
             moments = _sample(layer, direction, law, samples, effort)
         except Interrupted as stop:
             raise Interrupted(stop.estimate and _estimate(stop.estimate, law, effort)) from None
         return _estimate(moments, law, effort)
+
+    def check_budget(self, layer: Layer, effort: Effort) -> None:
+        with contextlib.suppress(Unsupported):  # find() says so if it comes to that
+            samples_for(layer, effort.samples)
 
 
 ENGINE = MonteCarlo()

@@ -8,14 +8,21 @@ import numpy as np
 
 
 class Arrays:
-    """Mathematical functions of float arrays, accurate in the tails, with no error attached."""
+    """Mathematical functions of float arrays, accurate in the tails, with no error attached.
+
+    These are the functions that ``f(x, m)`` of a layer may call, on arrays as on duals and balls:
+    abs, erf, exp, expm1, log_Phi, log1p, maximum, minimum, phi, Phi, sech2, sigmoid, softplus,
+    sqrt, tanh and where, beside + - * /, whole powers and comparisons.
+    """
 
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
     log1p = staticmethod(np.log1p)
     tanh = staticmethod(np.tanh)
     sqrt = staticmethod(np.sqrt)
+    abs = staticmethod(np.abs)
     maximum = staticmethod(np.maximum)
+    minimum = staticmethod(np.minimum)
     where = staticmethod(np.where)
 
     @staticmethod
@@ -40,6 +47,12 @@ class Arrays:
         from scipy.special import ndtr  # a sampled block is far too long for math.erfc
 
         return ndtr(x)
+
+    @staticmethod
+    def erf(x):
+        from scipy.special import erf
+
+        return erf(x)
 
     @staticmethod
     def log_Phi(x):

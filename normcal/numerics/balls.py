@@ -74,6 +74,11 @@ class Ball:
     def __rtruediv__(self, other):
         return ball(other) / self
 
+    def __pow__(self, power: int):
+        from normcal.numerics.duals import whole_power
+
+        return whole_power(self, power)
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -82,6 +87,9 @@ class Ball:
 
     def __lt__(self, other):
         return Comparison(ball(other) - self)
+
+    __ge__ = __gt__  # they differ where the difference is 0, which a ball leaves open
+    __le__ = __lt__
 
     def square(self) -> Ball:
         return self * self
@@ -193,6 +201,19 @@ class Balls:
         slope = np.where(x.mid - x.rad > 0.0, 2.0 * np.exp(-0.5 * size * size) / SQRT2PI, 1.0 + np.abs(x.mid) + x.rad)
         own = np.where(x.mid > -37.0, (ERFC + ELEMENTARY) * np.abs(mid) + np.where(right, 0.0, ERFC), 1.0)
         return Ball(mid, (slope * x.rad + own) * GROW + TINY)
+
+    def abs(self, x: Ball) -> Ball:
+        return Ball(np.abs(x.mid), x.rad)
+
+    def minimum(self, a: Ball, b: Ball) -> Ball:
+        return -self.maximum(-ball(a), -ball(b))
+
+    def erf(self, x: Ball) -> Ball:
+        r"""Error function; its slope is below 2/sqrt(pi) and falls away from 0."""
+        x = ball(x)
+        mid = np.fromiter(map(math.erf, np.ravel(x.mid).tolist()), float, np.size(x.mid)).reshape(np.shape(x.mid))
+        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
+        return Ball(mid, (2.0 * SQRT2 * _phi(SQRT2 * near) * x.rad * (1.0 + 1e-12) + ERFC * np.abs(mid)) * GROW + TINY)
 
     def maximum(self, a: Ball, b: Ball) -> Ball:
         a, b = ball(a), ball(b)

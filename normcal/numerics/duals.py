@@ -42,6 +42,9 @@ class Dual:
     def __rtruediv__(self, other):
         return lift(other) / self
 
+    def __pow__(self, power: int):
+        return whole_power(self, power)
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -51,10 +54,26 @@ class Dual:
     def __lt__(self, other):
         return self.value < lift(other).value
 
+    def __ge__(self, other):
+        return self.value >= lift(other).value
+
+    def __le__(self, other):
+        return self.value <= lift(other).value
+
 
 def lift(x) -> Dual:
     """Return ``x`` as a dual number; a constant has slope 0."""
     return x if isinstance(x, Dual) else Dual(x, 0.0)
+
+
+def whole_power(x, power: int):
+    """Return ``x ** power`` for a whole power by repeated multiplication."""
+    if power < 0:
+        return 1.0 / whole_power(x, -power)
+    result = 1.0
+    for bit in bin(power)[2:]:
+        result = result * result * x if bit == "1" else result * result
+    return result
 
 
 class Duals:
@@ -97,6 +116,16 @@ class Duals:
     def sech2(self, x):
         value = self.base.sech2(x.value)
         return Dual(value, -2.0 * (value * self.base.tanh(x.value)) * x.slope)
+
+    def abs(self, x):
+        return self.maximum(x, -x)
+
+    def minimum(self, a, b):
+        return -self.maximum(-lift(a), -lift(b))
+
+    def erf(self, x):
+        slope = 2.0 * math.sqrt(2.0) * self.base.phi(x.value * math.sqrt(2.0))
+        return Dual(self.base.erf(x.value), slope * x.slope)
 
     def sigmoid(self, x):
         value = self.base.sigmoid(x.value)

@@ -97,24 +97,25 @@ def _on_its_side(table: Table, view: View, console):
     from rich.console import Group
 
     rows = [tuple(written(cell, view) for cell in row) for row in table.rows]
-    label = max(map(len, table.columns))
-    groups, room = [[]], view.width - label
+    label = max(map(len, table.columns)) + 1
+    most = max(view.width - label - 2, NARROW_WORDS)
+    groups, room = [[]], most
     for row in rows:
-        wide = max(map(len, row)) + 2
+        wide = min(max(map(len, row)) + 2, most)
         if groups[-1] and wide > room:
             groups.append([])
-            room = view.width - label
+            room = most
         groups[-1].append(row)
         room -= wide
     turned = []
     for group in groups:
         columns = (table.columns[0], *(row[0] for row in group))
         lines = zip(table.columns[1:], *(row[1:] for row in group), strict=True)
-        turned.append(_rich_table(Table(columns, tuple(lines), words=(table.columns[0],)), view))
+        turned.append(_rich_table(Table(columns, tuple(lines), words=(table.columns[0],)), view, folds=True))
     return Group(*turned)
 
 
-def _rich_table(table: Table, view: View):
+def _rich_table(table: Table, view: View, *, folds: bool = False):
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text as RichText
@@ -125,9 +126,13 @@ def _rich_table(table: Table, view: View):
         word, style = column in table.words, "cyan" if i == 0 else None
         longest = max([len(column), *(len(row[i]) for row in cells)])
         drawn.add_column(
-            column, justify="left" if word else "right", style=style, overflow="fold", no_wrap=not word,
+            column,
+            justify="left" if word else "right",
+            style=style,
+            overflow="fold",
+            no_wrap=i == 0 if folds else not word,
             min_width=min(longest, NARROW_WORDS) if word else None,
-        )  # fmt: skip
+        )
     for row in cells:
         drawn.add_row(*map(RichText, row))
     return drawn
