@@ -14,6 +14,8 @@ BOUND, STANDARD_ERROR = "bound", "standard-error"
 OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
 QUANTITIES = ("mean", "std", "rms", "gain", "rms_gain")
 _ROUNDING = 2.0**-51
+#: An error on an exact 0 that is only what may be lost below the smallest double.
+UNDERFLOW = 1e-300
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Estimate:
         if None in (self.mean.value, self.mean.error, self.std.value, self.std.error):
             return math.inf
         pairs = (self.std.error, self.std.value), (self.mean.error, max(abs(self.mean.value), self.std.value))
-        return max(error / size if size else (math.inf if error else 0.0) for error, size in pairs)
+        return max(error / size if size else (math.inf if error > UNDERFLOW else 0.0) for error, size in pairs)
 
     def data(self) -> dict:
         """Return the record, its keys in a fixed order."""

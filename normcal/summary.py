@@ -22,7 +22,7 @@ _COLUMNS = {
 
 def by_direction(result: Result) -> Report:
     """Return the report of ``compute``: every quantity of every direction."""
-    columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, "mean error", "std error")
+    columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, "mean_error", "std_error")
     rows = []
     for row in result.layers:
         for direction, estimate in _directions(row):

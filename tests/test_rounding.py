@@ -115,8 +115,10 @@ def test_an_error_is_written_to_one_digit_and_rounded_up(value, expected):
 
 
 def place(shown):
-    """Return what one unit of the last digit written is worth."""
+    """Return what one unit of the last digit written is worth; the zeros of 1200 only hold its place."""
     mantissa, _, exponent = shown.partition("e")
+    if "." not in shown and not exponent:
+        return 10.0 ** (len(shown) - len(shown.rstrip("0")))
     decimals = len(mantissa.partition(".")[2])
     return 10.0 ** (int(exponent or 0) - decimals)
 

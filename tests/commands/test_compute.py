@@ -194,7 +194,7 @@ def test_digits_leaves_machine_formats_alone_and_says_so():
 def test_few_digits_never_make_a_sampled_value_look_exact(digits):
     argv = ("compute", "relu", "--engine", "monte-carlo", "--samples", "1000", "--digits", digits)
     shown = re.findall(r"± (\S+)", succeed(*argv).stdout)
-    assert len(shown) == 10
+    assert len(shown) == 11  # five quantities of two directions, and the jacobian factor
     assert all(float(error) > 0 for error in shown), shown
 
 
@@ -217,7 +217,7 @@ def test_piped_text_is_plain():
 def test_piped_text_has_one_row_a_direction_in_columns():
     lines = [line.split() for line in run("compute", "relu").stdout.splitlines()]
     header = next(words for words in lines if words[:1] == ["layer"])
-    assert {"direction", "mean", "std", "rms", "gain", "rms_gain", "status", "engine", "error"} <= set(header)
+    assert {"direction", "mean", "std", "rms", "gain", "rms_gain", "status", "engine", "mean_error", "std_error"} <= set(header)
     rows = [words for words in lines if words[:1] == ["relu"] and len(words) == len(header)]
     assert [row[header.index("direction")] for row in rows] == ["forward", "backward"]
     assert float(rows[0][header.index("std")]) == pytest.approx(RELU_STD, rel=1e-6)

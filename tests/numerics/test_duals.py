@@ -16,6 +16,8 @@ DUALS = Duals(ARRAYS)
 class Multiprecision:
     """The function namespace once more, by mpmath; shares nothing with the others."""
 
+    abs, erf = staticmethod(mp.fabs), staticmethod(mp.erf)
+    minimum = staticmethod(lambda a, b: min(mpf(a), mpf(b)))
     exp, expm1, log1p, sqrt, tanh = map(staticmethod, (mp.exp, mp.expm1, mp.log1p, mp.sqrt, mp.tanh))
     maximum = staticmethod(lambda a, b: max(mpf(a), mpf(b)))
     where = staticmethod(lambda condition, a, b: a if condition else b)
@@ -35,7 +37,7 @@ FUNCTIONS = {name: (-40.0, 40.0) for name in vars(Arrays) if not name.startswith
     "log1p": (-0.999, 40.0),
     "sqrt": (0.0, 40.0),
 }
-UNARY = [name for name in FUNCTIONS if name not in ("where", "maximum")]
+UNARY = [name for name in FUNCTIONS if name not in ("where", "maximum", "minimum")]
 
 
 def variants(cls):

@@ -1,0 +1,144 @@
+"""The one path from a request to a result: order, directions, notes, interruption, budget."""
+
+import itertools
+
+import pytest
+
+from normcal import catalog, engine, pipeline
+from normcal.engine import Effort
+from normcal.engines.monte_carlo import BLOCK_DRAWS
+from normcal.errors import RequestError
+from normcal.request import Request
+
+
+def run(specs, **options):
+    return pipeline.run(Request(**options), catalog.layers(specs))
+
+
+def test_rows_come_in_the_order_of_the_layers():
+    specs = ["tanh", "relu", "max_pool(kernel_size=2)", "relu"]
+    assert [row.layer.name for row in run(specs).layers] == ["tanh", "relu", "max_pool", "relu"]
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_only_the_directions_asked_for_are_computed(direction):
+    row = run(["relu"], direction=direction).layers[0]
+    assert (row.forward is not None, row.backward is not None) == (direction != "backward", direction != "forward")
+
+
+@pytest.mark.parametrize("name", engine.names())
+def test_a_row_holds_what_the_engine_finds(name):
+    row = run(["gelu"], engine=name, samples=2000, mean=0.3, std=1.5).layers[0]
+    request = Request(mean=0.3, std=1.5, samples=2000)
+    for direction in ("forward", "backward"):
+        found = engine.estimate(name, catalog.layer("gelu"), direction, request.law, request.effort())
+        assert getattr(row, direction) == found
+
+
+def test_the_law_of_the_request_is_the_law_of_the_result():
+    result = run(["relu"], mean=-1, std=0.5)
+    assert (result.law.mean, result.law.std) == (-1.0, 0.5) and isinstance(result.law.mean, float)
+
+
+def test_notes_say_what_fell_short_and_why():
+    row = run(["relu"], mean=-50.0).layers[0]
+    for direction in ("forward", "backward"):
+        found = getattr(row, direction)
+        assert any(direction in note and found.status in note and found.reason in note for note in row.notes)
+    assert not run(["relu"]).layers[0].notes
+
+
+def test_notes_say_that_a_std_of_zero_has_no_gain():
+    row = run(["identity"], std=0.0, direction="forward").layers[0]
+    assert any("std is 0" in note for note in row.notes) and row.forward.gain.value is None
+
+
+def test_notes_carry_the_remarks_of_the_layer():
+    assert any("fixed weight row" in note for note in run(["linear"], mean=1.0).layers[0].notes)
+
+
+def test_progress_names_layer_and_direction():
+    seen = []
+    pipeline.run(Request(engine="monte-carlo", samples=1000), catalog.layers(["relu"]), lambda *step: seen.append(step))
+    assert [label for label, _, _ in seen] == ["relu forward", "relu backward"]
+
+
+def interrupting(after):
+    """A progress callback that presses Ctrl-C at its call number ``after``."""
+    calls = itertools.count()
+
+    def progress(label, done, total):
+        if next(calls) == after:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interruption_keeps_finished_rows_and_the_draws_so_far():
+    samples = 4 * BLOCK_DRAWS  # four blocks a direction
+    request = Request(engine="monte-carlo", samples=samples, workers=1)
+    result = pipeline.run(request, catalog.layers(["relu", "tanh", "gelu"]), interrupting(8 + 1))
+    assert result.interrupted
+    assert [row.layer.name for row in result.layers] == ["relu", "tanh"]
+    whole, cut = result.layers
+    assert whole.backward.samples == samples
+    assert 0 < cut.forward.samples < samples and cut.forward.std.error > whole.forward.std.error
+    assert cut.backward is None
+
+
+def test_an_interruption_between_the_directions_keeps_the_first():
+    request = Request(engine="monte-carlo", samples=1000, workers=1)  # one block a direction
+    result = pipeline.run(request, catalog.layers(["relu", "tanh"]), interrupting(1))
+    assert result.interrupted and len(result.layers) == 1
+    assert result.layers[0].forward is not None
+
+
+def test_an_interruption_outside_of_sampling_keeps_the_rows_before(monkeypatch):
+    real = engine.estimate
+    calls = itertools.count()
+
+    def estimate(*args):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(engine, "estimate", estimate)
+    result = run(["relu", "tanh"])
+    assert result.interrupted and [row.layer.name for row in result.layers] == ["relu"]
+
+
+def test_too_many_samples_are_refused_before_the_first_is_drawn(monkeypatch):
+    def never(*_):
+        raise AssertionError("sampling had begun")
+
+    monkeypatch.setattr(type(engine.get("monte-carlo")), "estimate", never)
+    with pytest.raises(RequestError, match="max_pool"):
+        run(["relu", "max_pool(kernel_size=100)"], engine="monte-carlo", samples=10**11)
+
+
+def test_a_layer_that_sampling_cannot_serve_is_refused_by_name():
+    with pytest.raises(RequestError, match="global_max_pool.*monte-carlo engine cannot serve"):
+        run(["global_max_pool(input_size=5000)"], engine="monte-carlo")
+
+
+def test_samples_do_not_matter_to_an_engine_that_draws_none():
+    a, b = (run(["gelu"], engine="quadrature", samples=n).layers[0] for n in (None, 10**11))
+    assert a.forward == b.forward
+
+
+def test_auto_never_samples_where_a_bound_can_be_stated():
+    result = run(["*"])
+    assert all(getattr(row, d).engine != "monte-carlo" for row in result.layers for d in ("forward", "backward"))
+
+
+def test_auto_samples_where_nothing_else_serves():
+    class Lonely(catalog.find("tanh")):
+        """A layer that can only be simulated."""
+
+        def components(self, direction, law):
+            from normcal.errors import Unsupported
+
+            raise Unsupported("it is shy")
+
+    found = engine.estimate("auto", Lonely(), "forward", Request().law, Effort(samples=1000))
+    assert found.engine == "monte-carlo"
