@@ -14,8 +14,10 @@ BOUND, STANDARD_ERROR = "bound", "standard-error"
 OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
 QUANTITIES = ("mean", "std", "rms", "gain", "rms_gain")
 _ROUNDING = 2.0**-51
+_GROW = 1.0 + 2.0**-49
 #: An error on an exact 0 that is only what may be lost below the smallest double.
 UNDERFLOW = 1e-300
+SMALLEST = 5e-324
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,23 @@ class Value:
         if self.error is None or self.error >= abs(self.value):
             return Value(inverse)
         error = self.error * abs(inverse) / (abs(self.value) - self.error)
-        return Value.of(inverse, error + _ROUNDING * abs(inverse))
+        return Value.of(inverse, error * _GROW + _ROUNDING * abs(inverse))
 
     def over(self, other: Value) -> Value:
-        """Return value/other; errors add, as they may when both come from one source."""
-        inverse = other.reciprocal()
-        if self.value is None or inverse.value is None:
+        """Return value/other with the largest error that both may cause together."""
+        if self.value is None or not other.value:
             return Value()
         ratio = self.value / other.value
-        if not math.isfinite(ratio):
-            return Value()
-        if self.error is None or inverse.error is None:
-            return Value(ratio)
-        error = abs(inverse.value) * self.error + inverse.error * abs(self.value) + inverse.error * self.error
-        return Value.of(ratio, error + _ROUNDING * abs(ratio))
+        if None in (self.error, other.error) or other.error >= abs(other.value):
+            return Value.of(ratio, math.inf)
+        room = abs(other.value) - other.error
+        error = self.error / room + abs(ratio) * (other.error / room)
+        lost = (
+            8.0 * SMALLEST * (abs(other.value) / room)
+            if self.value and min(abs(ratio), error or 1.0) < UNDERFLOW
+            else 0.0
+        )
+        return Value.of(ratio, error * _GROW + _ROUNDING * abs(ratio) + lost)
 
 
 @dataclass(frozen=True)

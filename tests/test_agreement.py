@@ -75,7 +75,9 @@ def test_every_engine_agrees_with_every_other(layer, direction):
             for quantity in ("mean", "std", "rms"):
                 compared += None not in (getattr(a, quantity).error, getattr(b, quantity).error)
                 assert not (text := differ(a, b, quantity)), f"{layer.spec} {direction} at {law}: {text}"
-    assert compared >= (6 if layer.draws() * FEWEST < DRAWS else 3), "too little was compared for agreement to mean anything"
+    assert compared >= (6 if layer.draws() * FEWEST < DRAWS else 3), (
+        "too little was compared for agreement to mean anything"
+    )
 
 
 @pytest.mark.parametrize("name", list(catalog.classes()))

@@ -42,7 +42,17 @@ every_layer = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.s
 
 
 def test_there_are_the_layers_of_both_articles_and_more():
-    articles = {"linear", "conv", "relu", "sigmoid", "max_pool", "avg_pool", "global_max_pool", "global_avg_pool", "dropout"}
+    articles = {
+        "linear",
+        "conv",
+        "relu",
+        "sigmoid",
+        "max_pool",
+        "avg_pool",
+        "global_max_pool",
+        "global_avg_pool",
+        "dropout",
+    }
     more = {"identity", "leaky_relu", "tanh", "gelu", "gelu_tanh", "silu", "softplus", "elu", "selu"}
     assert articles | more <= set(catalog.classes())
 
@@ -91,7 +101,9 @@ def test_a_layer_has_a_reference_and_a_formula_in_both_scripts(cls):
     assert cls.latex, f"{cls.__name__}: add latex = r'...', for Markdown"
     assert "\\" not in cls.formula
     assert cls.latex.count("{") == cls.latex.count("}")
-    assert cls.latex.count(r"\begin") == cls.latex.count(r"\end") and cls.latex.count(r"\left") == cls.latex.count(r"\right")
+    assert cls.latex.count(r"\begin") == cls.latex.count(r"\end") and cls.latex.count(r"\left") == cls.latex.count(
+        r"\right"
+    )
     for what, text, latex in cls.moments:
         assert what and text and latex and latex.count("{") == latex.count("}")
 
@@ -204,7 +216,9 @@ def test_patterns_pick_layers_by_name_and_an_empty_pick_is_refused():
         catalog.layers(["*nothing*"])
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("rellu", "relu"), ("max-pol", "max_pool"), ("droput", "dropout"), ("GELUU", "gelu")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("rellu", "relu"), ("max-pol", "max_pool"), ("droput", "dropout"), ("GELUU", "gelu")]
+)
 def test_a_misspelt_layer_is_offered_its_near_misses(typed, meant):
     with pytest.raises(RequestError) as refused:
         catalog.find(typed)

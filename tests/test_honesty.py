@@ -1,6 +1,7 @@
 """No true error is above the stated one, at inputs nobody tried: against mpmath, which shares no code with normcal."""
 
 import functools
+import itertools
 import math
 import random
 from fractions import Fraction
@@ -18,7 +19,8 @@ from normcal.errors import Unsupported
 from normcal.law import Normal
 from normcal.result import LayerResult, Value
 
-ENGINES = ("closed-form", "quadrature", "auto")
+#: ``auto`` returns what one of these found, unchanged.
+ENGINES = ("closed-form", "quadrature")
 #: What the references below are good to, relative; far below an ulp.
 REFERENCE = mpf("1e-22")
 DIGITS = 36
@@ -146,7 +148,8 @@ def mesh(mean, std, sharpness, fine):
     """Edges in z: unit steps around every place where the mass can be, and ever finer ones around x = 0."""
     zero = -mean / std
     tilt = min(sharpness * std, abs(zero))  # an exponential moves the normal law outwards by its rate
-    edges = {centre + k for centre in (0.0, zero, tilt, -tilt, 2.0 * tilt, -2.0 * tilt) for k in range(-13, 14)}
+    places = (0.0, zero, tilt, -tilt, 2.0 * tilt, -2.0 * tilt)
+    edges = {zero, *(float(round(place) + k) for place in places for k in range(-12, 13))}
     step = 0.5 / (sharpness * std)
     while step < 50.0:
         edges |= {zero - step, zero + step}
@@ -154,7 +157,7 @@ def mesh(mean, std, sharpness, fine):
     if fine:  # the cubic of GELU's tanh form steepens away from 0
         edges |= {zero + k * 0.25 / std for k in range(-48, 49)}
     edges = sorted(edges)
-    return [edges[0], *(b for a, b in zip(edges, edges[1:], strict=False) if b - a > 1e-13 * max(1.0, abs(b)))]
+    return [edges[0], *(b for a, b in itertools.pairwise(edges) if b - a > 1e-13 * max(1.0, abs(b)))]
 
 
 def by_panels(from_limit, mean, std, sharpness, fine=False):
@@ -169,7 +172,7 @@ def by_panels(from_limit, mean, std, sharpness, fine=False):
             return weight * mp.exp(-z * z / 2), value - start, slope, value
 
         edges = [mpf(edge) for edge in mesh(mean, std, sharpness, fine)]
-        panels = list(zip(edges, edges[1:], strict=False))
+        panels = list(itertools.pairwise(edges))
         scouts = [[row((3 - k) * a / 3 + k * b / 3, b - a) for k in range(4)] for a, b in panels]
         rough = mp.fsum(w * v for scout in scouts for w, v, _, _ in scout) / 10  # the mean of f - f(mean), roughly
         parts = (lambda v, d, f: v, lambda v, d, f: (v - rough) ** 2, lambda v, d, f: d * d, lambda v, d, f: f * f)
@@ -242,15 +245,20 @@ def violations(spec, mean, std, exact=None):
         estimates = {}
         for direction in ("forward", "backward"):
             try:
-                e = engine.get(name).estimate(layer, direction, law, Effort()) if name != "auto" else engine.estimate(
-                    name, layer, direction, law, Effort())  # fmt: skip
+                e = engine.get(name).estimate(layer, direction, law, Effort())
             except Unsupported:
                 continue
             estimates[direction] = e
-            truth = exact if direction == "forward" else {"mean": mpf(0), "std": exact["backward"], "rms": exact["backward"]}
+            truth = (
+                exact
+                if direction == "forward"
+                else {"mean": mpf(0), "std": exact["backward"], "rms": exact["backward"]}
+            )
             wanted = {q: truth[q] for q in ("mean", "std", "rms")}
             wanted |= {f"{p}gain": 1 / truth[q] for p, q in (("", "std"), ("rms_", "rms")) if truth[q]}
-            found += [f"{name} {direction}.{q}: {text}" for q, t in wanted.items() if (text := too_small(getattr(e, q), t))]
+            found += [
+                f"{name} {direction}.{q}: {text}" for q, t in wanted.items() if (text := too_small(getattr(e, q), t))
+            ]
         if len(estimates) == 2 and exact["std"]:
             factor = LayerResult(layer, **estimates).jacobian_factor
             text = too_small(factor, exact["backward"] / exact["std"])
@@ -296,7 +304,12 @@ def test_cut_laws_reproduce_a_direct_integral():
 
 def test_two_resolutions_of_the_panels_agree():
     """Shifting the law by a rounding error moves every edge relative to the function."""
-    for spec, mean, std in (("silu", -7.0, 3.0), ("tanh", 4.0, 50.0), ("gelu_tanh", -3.0, 0.7), ("softplus(beta=200)", 1.0, 2.0)):
+    for spec, mean, std in (
+        ("silu", -7.0, 3.0),
+        ("tanh", 4.0, 50.0),
+        ("gelu_tanh", -3.0, 0.7),
+        ("softplus(beta=200)", 1.0, 2.0),
+    ):
         one, two = reference(spec, mean, std), reference(spec, mean * (1 + 1e-9), std * (1 + 1e-9))
         for quantity in ("std", "rms", "backward"):
             assert abs(one[quantity] / two[quantity] - 1) < 1e-7
@@ -316,7 +329,7 @@ EDGES = {
     "avg_pool(kernel_size={}, stride=3, ndim=1)": (1, 2, 7, 10**8),
 }
 PLAIN = ("identity", "relu", "sigmoid", "tanh", "selu", "gelu", "gelu_tanh", "silu")
-DRAWS = {"relu": 60, "leaky_relu": 8, "elu": 8, "selu": 30, "dropout": 6, "max_pool": 4, "avg_pool": 4, "identity": 10}
+DRAWS = {"relu": 30, "leaky_relu": 8, "elu": 6, "selu": 12, "dropout": 6, "identity": 6}
 
 
 def input_law(rng):
@@ -333,7 +346,7 @@ SPECS = [*PLAIN, *(pattern.format(value) for pattern, values in EDGES.items() fo
 @pytest.mark.parametrize("spec", SPECS)
 def test_no_true_error_is_above_the_stated_one_at_random_inputs(spec):
     rng = random.Random(f"honesty {spec}")
-    for _ in range(DRAWS.get(spec.partition("(")[0], 6)):
+    for _ in range(DRAWS.get(spec.partition("(")[0], 4)):
         assert not (found := violations(spec, *input_law(rng))), "\n".join(found)
 
 
@@ -439,6 +452,7 @@ def test_a_value_that_may_be_zero_has_a_reciprocal_of_unstated_error_or_none():
 
 def test_mpmath_is_not_shared_with_the_package():
     import pathlib
+
     import normcal
 
     folder = pathlib.Path(normcal.__file__).parent

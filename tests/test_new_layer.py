@@ -80,7 +80,9 @@ def test_it_is_computed_under_its_name_and_its_alias(house):
     for row in found:
         assert row["forward"]["status"] == row["backward"]["status"] == "ok"
         # E f'^2 = E (1 + b x/sqrt(x^2 + 1))^2 = 1 + b^2 E x^2/(x^2 + 1), which is 1 + 0.344320 b^2
-        assert row["backward"]["std"] == pytest.approx((1.0 + 0.3443204582 * row["params"]["bend"] ** 2) ** 0.5, rel=1e-9)
+        assert row["backward"]["std"] == pytest.approx(
+            (1.0 + 0.3443204582 * row["params"]["bend"] ** 2) ** 0.5, rel=1e-9
+        )
         assert row["forward"]["error"]["std"] < 1e-12
 
 
@@ -112,7 +114,8 @@ def test_the_contract_of_the_catalogue_runs_green_on_it(house):
     tests = house / "contract"
     tests.mkdir()
     shutil.copy(ROOT / "tests" / "test_catalog.py", tests)
-    done = python(house, "-m", "pytest", "-q", "-rA", "-k", "throwaway or unique or family or pattern", "-p", "no:cacheprovider",
+    done = python(house, "-m", "pytest", "-q", "-rA", "-k", "throwaway or unique or family or pattern",
+                  "-p", "no:cacheprovider",
                   "--rootdir", str(tests), str(tests / "test_catalog.py"))  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     passed = [line for line in done.stdout.splitlines() if line.startswith("PASSED") and "throwaway" in line]

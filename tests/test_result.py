@@ -9,7 +9,18 @@ from normcal import __version__, catalog, engine
 from normcal.engine import Effort
 from normcal.law import STANDARD, Normal
 from normcal.result import (
-    BOUND, OK, OVERFLOW, PATHS, QUANTITIES, STANDARD_ERROR, TOLERANCE_MISSED, UNDEFINED, Estimate, LayerResult, Result, Value,
+    BOUND,
+    OK,
+    OVERFLOW,
+    PATHS,
+    QUANTITIES,
+    STANDARD_ERROR,
+    TOLERANCE_MISSED,
+    UNDEFINED,
+    Estimate,
+    LayerResult,
+    Result,
+    Value,
 )  # fmt: skip
 
 
@@ -19,14 +30,18 @@ def estimate(mean=(0.5, 1e-15), std=(2.0, 1e-15), rms=(2.0615528128088303, 1e-15
 
 def row(spec="relu", law=STANDARD, **options):
     layer = catalog.layer(spec)
-    found = [engine.estimate(options.get("engine", "auto"), layer, d, law, Effort(samples=2000)) for d in ("forward", "backward")]
+    found = [
+        engine.estimate(options.get("engine", "auto"), layer, d, law, Effort(samples=2000))
+        for d in ("forward", "backward")
+    ]
     return LayerResult(layer, *found)
 
 
 @pytest.mark.parametrize(
     ("mid", "rad", "value"),
     [
-        (1.0, 1e-16, Value(1.0, 1e-16)), (1.0, 0.0, Value(1.0, 0.0)), (1.0, math.inf, Value(1.0)), (1.0, math.nan, Value(1.0)),
+        (1.0, 1e-16, Value(1.0, 1e-16)), (1.0, 0.0, Value(1.0, 0.0)), (1.0, math.inf, Value(1.0)),
+        (1.0, math.nan, Value(1.0)),
         (math.inf, math.inf, Value()), (math.nan, 0.0, Value()), (-math.inf, 1.0, Value()),
     ],
 )  # fmt: skip
@@ -36,7 +51,14 @@ def test_what_is_no_finite_number_is_absent(mid, rad, value):
 
 @pytest.mark.parametrize(
     ("value", "inverse"),
-    [(Value(2.0), 0.5), (Value(-4.0), -0.25), (Value(0.0), None), (Value(-0.0), None), (Value(), None), (Value(1e-320), None)],
+    [
+        (Value(2.0), 0.5),
+        (Value(-4.0), -0.25),
+        (Value(0.0), None),
+        (Value(-0.0), None),
+        (Value(), None),
+        (Value(1e-320), None),
+    ],
 )
 def test_a_reciprocal_is_absent_where_there_is_none(value, inverse):
     assert value.reciprocal().value == inverse
@@ -114,7 +136,8 @@ def test_a_monte_carlo_record_adds_samples_and_seed_and_a_standard_error():
 @pytest.mark.parametrize(
     ("spec", "law", "status"),
     [("relu", Normal(0.0, 0.0), UNDEFINED), ("relu", Normal(-50.0, 1.0), TOLERANCE_MISSED),
-     ("leaky_relu(negative_slope=1e200)", Normal(-1e200, 1.0), OVERFLOW), ("sigmoid", Normal(1e300, 1e300), TOLERANCE_MISSED)],
+     ("leaky_relu(negative_slope=1e200)", Normal(-1e200, 1.0), OVERFLOW),
+     ("sigmoid", Normal(1e300, 1e300), TOLERANCE_MISSED)],
 )  # fmt: skip
 def test_a_moment_that_is_no_number_is_null_with_a_status_and_a_reason(spec, law, status):
     record = row(spec, law).data()

@@ -66,7 +66,9 @@ SCALES = [(0.0, 1e200), (0.0, 1e-200), (1e200, 1e200), (-1e-200, 1e-200), (1e300
 
 
 @pytest.mark.parametrize(("mean", "std"), SCALES)
-@pytest.mark.parametrize("spec", ["relu", "identity", "leaky_relu(negative_slope=0.5)", "max_pool(kernel_size=2)", "avg_pool"])
+@pytest.mark.parametrize(
+    "spec", ["relu", "identity", "leaky_relu(negative_slope=0.5)", "max_pool(kernel_size=2)", "avg_pool"]
+)
 def test_a_homogeneous_layer_scales_with_its_input_without_over_or_underflow(spec, mean, std):
     """f(cx) = c f(x), so the moments are those of an input of ordinary size, times its scale."""
     size = 2.0 ** math.frexp(std)[1]
@@ -127,7 +129,7 @@ def test_a_formula_that_does_not_divide_takes_a_constant_input(spec):
 
 def test_a_layer_without_a_formula_says_which_direction_it_misses():
     for spec, direction in (("sigmoid", "forward"), ("sigmoid", "backward"), ("max_pool(kernel_size=3)", "forward")):
-        with pytest.raises(Unsupported, match="closed form|elementary"):
+        with pytest.raises(Unsupported, match=r"closed form|elementary"):
             closed(spec, direction)
 
 

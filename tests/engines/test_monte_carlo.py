@@ -208,7 +208,9 @@ def test_a_constant_input_is_legal(spec, direction):
         assert abs(a.value - b.value) <= 5.0 * a.error + b.error + 1e-12
 
 
-@pytest.mark.parametrize("law", [Normal(0.0, 1e200), Normal(1e200, 1.0), Normal(1e300, 1e300), Normal(0.0, 1e-200)], ids=str)
+@pytest.mark.parametrize(
+    "law", [Normal(0.0, 1e200), Normal(1e200, 1.0), Normal(1e300, 1e300), Normal(0.0, 1e-200)], ids=str
+)
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("spec", ["relu", "sigmoid", "gelu", "max_pool", "linear(in_features=3, out_features=3)"])
 def test_an_extreme_input_is_no_accident_and_gets_no_false_error(spec, direction, law):

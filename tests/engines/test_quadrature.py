@@ -168,7 +168,8 @@ EXTREME = (
     + [("sigmoid", 0.0, 1e200, mpf(1) / 2, mpf(1) / 2), ("tanh", 0.0, 1e200, mpf(0), mpf(1))]
     + [("sigmoid", 1e250, 1e250, *_two_values(0, 1, ABOVE_ONE)), ("tanh", 1e250, 1e250, *_two_values(-1, 1, ABOVE_ONE))]
     + [("sigmoid", 1e200, 1.0, mpf(1), mpf(0)), ("tanh", -1e200, 1.0, mpf(-1), mpf(0))]
-    + [("relu", 0.0, 1e-200, *(mpf(1e-200) * v for v in HALF_NORMAL)), ("sigmoid", 0.0, 1e-200, mpf(1) / 2, mpf(1e-200) / 4)]
+    + [("relu", 0.0, 1e-200, *(mpf(1e-200) * v for v in HALF_NORMAL))]
+    + [("sigmoid", 0.0, 1e-200, mpf(1) / 2, mpf(1e-200) / 4)]
     + [("tanh", 0.0, 1e-200, mpf(0), mpf(1e-200)), ("gelu", 0.0, 1e-200, mpf(0), mpf(1e-200) / 2)]
     + [("softplus", 0.0, 1e-200, mp.log(2), mpf(1e-200) / 2)]
 )  # fmt: skip

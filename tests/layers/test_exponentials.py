@@ -141,7 +141,9 @@ def test_far_in_the_left_tail_softplus_is_log_normal(mean):
     assert found.status == OK
 
 
-@pytest.mark.parametrize("spec", ["softplus(beta=0)", "softplus(beta=-1)", "softplus(beta=nan)", "elu(alpha=inf)", "selu(alpha=1)"])
+@pytest.mark.parametrize(
+    "spec", ["softplus(beta=0)", "softplus(beta=-1)", "softplus(beta=nan)", "elu(alpha=inf)", "selu(alpha=1)"]
+)
 def test_parameters_out_of_range_are_refused(spec):
     with pytest.raises(RequestError):
         catalog.layer(spec)

@@ -21,7 +21,7 @@ def exact_excess(t):
 
 def exact_owens_t(h, a):
     def integrand(x):
-        return mp.exp(-(h * x) ** 2 / 2) / (1 + x * x)
+        return mp.exp(-((h * x) ** 2) / 2) / (1 + x * x)
 
     with mp.workdps(30):
         h, a = mpf(h), mpf(a)

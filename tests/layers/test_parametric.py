@@ -1,5 +1,6 @@
 """Linear and convolution: every initialisation against its documentation, and against nested loops."""
 
+import functools
 import itertools
 import math
 
@@ -74,7 +75,9 @@ def test_unit_rows_normalise_forwards_and_unit_columns_backwards_not_both():
 def test_a_gain_multiplies_the_weights(init):
     plain, doubled = f"linear(init={init}, gain=1)", f"linear(init={init}, gain=2)"
     for direction in ("forward", "backward"):
-        assert compute(doubled, direction).std.value == pytest.approx(2.0 * compute(plain, direction).std.value, rel=1e-14)
+        assert compute(doubled, direction).std.value == pytest.approx(
+            2.0 * compute(plain, direction).std.value, rel=1e-14
+        )
 
 
 def test_the_default_gain_is_root_two_for_kaiming_only():
@@ -113,7 +116,11 @@ def draw_weights(rng, init, rows, outputs, inputs, taps):
         w = rng.standard_normal(shape)
         axes = (1, 3) if init == "unit_fan_out" else (2, 3)
         return w / np.sqrt((w**2).sum(axis=axes, keepdims=True))
-    fan = {"kaiming": fan_out if init.endswith("fan_out") else fan_in, "xavier": (fan_in + fan_out) / 2, "lecun": fan_in}
+    fan = {
+        "kaiming": fan_out if init.endswith("fan_out") else fan_in,
+        "xavier": (fan_in + fan_out) / 2,
+        "lecun": fan_in,
+    }
     family = init.partition("_")[0]
     gain = math.sqrt(2.0) if family == "kaiming" else 1.0
     if "uniform" in init:
@@ -122,6 +129,7 @@ def draw_weights(rng, init, rows, outputs, inputs, taps):
     return rng.normal(0.0, gain / math.sqrt(fan[family]), shape)
 
 
+@functools.cache
 def nested_loops(init, inputs, outputs, kernel, stride, rows, law, seed):
     """A convolution and its transpose by loops over positions and taps, on a map with a margin."""
     rng = np.random.default_rng(seed)
@@ -143,9 +151,11 @@ def nested_loops(init, inputs, outputs, kernel, stride, rows, law, seed):
 
 LOOPS = [
     ("unit_fan_in", 2, 3, (3,), (1,)), ("unit_fan_out", 3, 2, (2,), (3,)), ("weight_norm", 2, 2, (2, 2), (1, 2)),
-    ("kaiming_normal", 2, 4, (3,), (2,)), ("kaiming_uniform", 3, 2, (4,), (2,)), ("kaiming_normal_fan_out", 2, 3, (3,), (3,)),
-    ("kaiming_uniform_fan_out", 4, 2, (2,), (1,)), ("xavier_normal", 5, 2, (1,), (1,)), ("xavier_uniform", 2, 5, (3, 1), (2, 1)),
-    ("lecun_normal", 3, 3, (2,), (2,)), ("lecun_uniform", 2, 2, (2, 1, 2), (1, 1, 2)),
+    ("kaiming_normal", 2, 4, (3,), (2,)), ("kaiming_uniform", 3, 2, (4,), (2,)),
+    ("kaiming_normal_fan_out", 2, 3, (3,), (3,)),
+    ("kaiming_uniform_fan_out", 4, 2, (2,), (1,)), ("xavier_normal", 5, 2, (1,), (1,)),
+    ("xavier_uniform", 2, 5, (3, 1), (2, 1)),
+    ("lecun_normal", 3, 3, (2,), (2,)), ("lecun_uniform", 2, 2, (2, 1, 2), (2, 1, 2)),
 ]  # fmt: skip
 
 
@@ -164,7 +174,9 @@ def test_nested_loops_with_documented_weights_give_the_same_moments(case, name):
         noise = math.hypot(rows.std() / math.sqrt(len(rows)), 2.0 * found.rms.error * found.rms.value)
         assert abs(rows.mean() - found.rms.value**2) <= 5.0 * noise, direction
         means = values.mean(axis=1)
-        assert abs(means.mean() - found.mean.value) <= 5.0 * math.hypot(means.std() / math.sqrt(len(means)), found.mean.error)
+        assert abs(means.mean() - found.mean.value) <= 5.0 * math.hypot(
+            means.std() / math.sqrt(len(means)), found.mean.error
+        )
 
 
 @pytest.mark.parametrize("init", ["unit_fan_in", "weight_norm", "unit_fan_out"])
@@ -194,7 +206,8 @@ def test_no_engine_but_formula_and_simulation_serves_and_a_huge_layer_only_the_f
     "spec",
     ["linear(in_features=0)", "linear(out_features=1.5)", "linear(in_features=10000000)", "linear(init=he)",
      "linear(gain=0)", "linear(gain=-1)", "linear(gain=inf)", "linear(features=3)", "conv(kernel_size=0)",
-     "conv(stride=(1, 2, 3))", "conv(kernel_size=(3, 3), ndim=1)", "conv(kernel_size=100000)", "conv(in_channels=true)"],
+     "conv(stride=(1, 2, 3))", "conv(kernel_size=(3, 3), ndim=1)", "conv(kernel_size=100000)",
+     "conv(in_channels=true)"],
 )  # fmt: skip
 def test_parameters_that_cannot_be_are_refused(spec):
     with pytest.raises(RequestError):

@@ -154,7 +154,9 @@ def brute_force(kind, kernel, stride, rows, seed):
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])
-@pytest.mark.parametrize(("kernel", "stride"), [((3,), (1,)), ((2,), (3,)), ((5,), (2,)), ((3, 2), (1, 2)), ((2, 2), (2, 2))])
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [((3,), (1,)), ((2,), (3,)), ((5,), (2,)), ((3, 2), (1, 2)), ((2, 2), (2, 2))]
+)
 def test_nested_loops_on_a_plain_map_give_the_same_moments(kind, kernel, stride):
     """4,000 rows; a rms over interior entries, compared at 5 standard errors over independent rows."""
     y, dx = brute_force(kind, kernel, stride, 4000, seed=3)
@@ -184,7 +186,8 @@ def test_the_stride_is_the_kernel_unless_given():
         "max_pool(kernel_size=0)", "max_pool(stride=0)", "max_pool(ndim=4)", "max_pool(kernel_size=2.5)",
         "max_pool(kernel_size=1000000000)", "max_pool(kernel_size=100000)", "max_pool(kernel_size=(2, 3, 4))",
         "max_pool(kernel_size=(3, 0))", "max_pool(kernel_size=2, stride=(1, 2, 3))", "max_pool(stride=1000000, ndim=2)",
-        "avg_pool(kernel_size=-1)", "avg_pool(kernel=3)", "global_max_pool(kernel_size=3)", "global_avg_pool(input_size=0)",
+        "avg_pool(kernel_size=-1)", "avg_pool(kernel=3)", "global_max_pool(kernel_size=3)",
+        "global_avg_pool(input_size=0)",
         "max_pool(kernel_size=wide)", "global_avg_pool(stride=2)",
     ],
 )  # fmt: skip

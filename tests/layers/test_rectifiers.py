@@ -99,5 +99,5 @@ def test_a_slope_that_is_no_finite_number_is_refused_from_python_too(slope):
 
 
 def test_relu_takes_no_parameters():
-    with pytest.raises(RequestError, match="takes no parameters|Unknown parameter"):
+    with pytest.raises(RequestError, match=r"takes no parameters|Unknown parameter"):
         catalog.layer("relu(negative_slope=0.1)")

@@ -81,6 +81,7 @@ def test_a_narrow_input_sees_half_the_identity_and_a_wide_one_relu(spec):
 
 def test_silu_at_the_standard_input():
     with mp.workdps(25):
+
         def expectation(f):
             return mp.quad(lambda z: f(z) * mp.npdf(z), [-14, -7, -3, 0, 3, 7, 14])
 

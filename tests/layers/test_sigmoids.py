@@ -40,7 +40,9 @@ def test_tanh_at_the_standard_input():
     assert round(1 / forward.std.value, 4) == 1.5925  # not the 5/3 of calculate_gain tables
 
 
-@pytest.mark.parametrize("law", [STANDARD, Normal(0.5, 2.0), Normal(-3.0, 0.7), Normal(9.0, 1.0), Normal(0.0, 40.0)], ids=str)
+@pytest.mark.parametrize(
+    "law", [STANDARD, Normal(0.5, 2.0), Normal(-3.0, 0.7), Normal(9.0, 1.0), Normal(0.0, 40.0)], ids=str
+)
 def test_tanh_is_twice_the_sigmoid_of_the_double_less_one(law):
     """tanh(x) = 2 sigmoid(2x) - 1, so std and slope follow at twice the input."""
     double = Normal(2.0 * law.mean, 2.0 * law.std)

@@ -11,7 +11,8 @@ from normcal.layers._windows import MOST_SIMULATED, Windows, check_size, per_dim
 
 CASES = [
     ((3,), (1,)), ((3,), (3,)), ((2,), (5,)), ((5,), (2,)), ((1,), (1,)), ((1,), (4,)), ((4,), (3,)),
-    ((2, 2), (2, 2)), ((3, 3), (1, 1)), ((3, 2), (2, 1)), ((1, 4), (3, 2)), ((2, 3, 2), (1, 2, 2)), ((2, 2, 2), (3, 3, 3)),
+    ((2, 2), (2, 2)), ((3, 3), (1, 1)), ((3, 2), (2, 1)), ((1, 4), (3, 2)),
+    ((2, 3, 2), (1, 2, 2)), ((2, 2, 2), (3, 3, 3)),
 ]  # fmt: skip
 
 
@@ -22,7 +23,9 @@ def windows(request):
 
 def test_windows_are_those_of_nested_loops(windows):
     expected = []
-    for corner in itertools.product(*(range(0, side, s) for side, s in zip(windows.torus, windows.stride, strict=True))):
+    for corner in itertools.product(
+        *(range(0, side, s) for side, s in zip(windows.torus, windows.stride, strict=True))
+    ):
         taps = itertools.product(*map(range, windows.kernel))
         places = [tuple((c + t) % side for c, t, side in zip(corner, tap, windows.torus, strict=True)) for tap in taps]
         expected.append([int(np.ravel_multi_index(place, windows.torus)) for place in places])
@@ -37,12 +40,16 @@ def test_no_window_meets_itself_and_the_strides_fit_the_torus(windows):
 def test_two_windows_share_what_they_would_share_on_an_endless_map(windows):
     """Shares are counted by offset; on too small a torus a window would meet another one on both sides."""
     index = [set(row) for row in windows.index.tolist()]
-    starts = list(itertools.product(*(range(0, side, s) for side, s in zip(windows.torus, windows.stride, strict=True))))
+    starts = list(
+        itertools.product(*(range(0, side, s) for side, s in zip(windows.torus, windows.stride, strict=True)))
+    )
     found = sorted(len(index[0] & other) for other in index[1:] if index[0] & other)
     endless = []
     reach = [range(-(k // s) - 1, k // s + 2) for k, s in zip(windows.kernel, windows.stride, strict=True)]
     for offset in itertools.product(*reach):
-        shared = math.prod(max(k - abs(o) * s, 0) for o, k, s in zip(offset, windows.kernel, windows.stride, strict=True))
+        shared = math.prod(
+            max(k - abs(o) * s, 0) for o, k, s in zip(offset, windows.kernel, windows.stride, strict=True)
+        )
         if shared and any(offset):
             endless.append(shared)
     assert found == sorted(endless)

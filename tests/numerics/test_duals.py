@@ -26,7 +26,10 @@ class Multiprecision:
     softplus = staticmethod(lambda x: mp.log1p(mp.exp(x)) if x < 0 else x + mp.log1p(mp.exp(-x)))
     phi = staticmethod(lambda x: mp.npdf(x))
     Phi = staticmethod(lambda x: mp.erfc(-x / mp.sqrt(2)) / 2)
-    log_Phi = staticmethod(lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2))
+
+    @staticmethod
+    def log_Phi(x):
+        return mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)
 
 
 EXACT = Multiprecision()
