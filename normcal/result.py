@@ -54,11 +54,8 @@ class Value:
             return Value.of(ratio, math.inf)
         room = abs(other.value) - other.error
         error = self.error / room + abs(ratio) * (other.error / room)
-        lost = (
-            8.0 * SMALLEST * (abs(other.value) / room)
-            if self.value and min(abs(ratio), error or 1.0) < UNDERFLOW
-            else 0.0
-        )
+        underflows = self.value and min(abs(ratio), error or 1.0) < UNDERFLOW
+        lost = 8.0 * SMALLEST * (abs(other.value) / room) if underflows else 0.0
         return Value.of(ratio, error * _GROW + _ROUNDING * abs(ratio) + lost)
 
 

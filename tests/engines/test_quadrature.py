@@ -1,6 +1,7 @@
 """The quadrature engine: bounds that hold at every input, and an honest word where they are wide."""
 
 import math
+import random
 
 import pytest
 from mpmath import mp, mpf
@@ -122,6 +123,97 @@ def test_a_feature_that_nobody_declared_is_found_by_halving(scale):
         for quantity in ("mean", "std"):
             a, b = getattr(sharp, quantity), getattr(blunt, quantity)
             assert abs(a.value - b.value) <= a.error + b.error, f"{direction} {quantity}"
+
+
+def lines_between(kinks, lines):
+    """The piecewise linear function of slope and height (a, b) between its kinks; it may jump at them."""
+
+    def f(x, m):
+        y = lines[0][0] * x + lines[0][1]
+        for kink, (a, b) in zip(kinks, lines[1:], strict=True):
+            y = m.where(x > kink, a * x + b, y)
+        return y
+
+    return made(f, tuple(kinks))
+
+
+def exact_lines(kinks, lines, mean, std):
+    """Mean, std and backward std from the truncated moments 1, z, z^2 of the normal law."""
+    with mp.workdps(60 + int(0.9 * min(max(abs((k - mean) / std) for k in kinks), 40.0) ** 2)):
+        m, s = mpf(mean), mpf(std)
+
+        def beyond(t):
+            return mp.erfc(t / mp.sqrt(2)) / 2, mp.npdf(t), mp.erfc(t / mp.sqrt(2)) / 2 + t * mp.npdf(t)
+
+        def cut(kink):
+            if abs(kink - mean) < 60 * std:
+                return beyond((mpf(kink) - m) / s)
+            return (1, 0, 1) if kink < mean else (0, 0, 0)
+
+        cuts = [(1, 0, 1), *map(cut, kinks), (0, 0, 0)]
+        first = second = slope = mpf(0)
+        for (a, b), left, right in zip(lines, cuts, cuts[1:], strict=False):
+            whole, linear, square = (mpf(x) - y for x, y in zip(left, right, strict=True))
+            start, step = mpf(a) * m + mpf(b), mpf(a) * s
+            first += start * whole + step * linear
+            second += start**2 * whole + 2 * start * step * linear + step**2 * square
+            slope += mpf(a) ** 2 * whole
+        return first, mp.sqrt(max(second - first**2, 0)), mp.sqrt(max(slope, 0))
+
+
+def assert_lines(kinks, lines, mean, std):
+    layer, what = lines_between(kinks, lines), f"kinks {kinks}, lines {lines} at N({mean!r}, {std!r})"
+    first, spread, slope = exact_lines(kinks, lines, mean, std)
+    forward, backward = integrate(layer, "forward", mean, std), integrate(layer, "backward", mean, std)
+    for value, exact in ((forward.mean, first), (forward.std, spread), (backward.std, slope)):
+        near = mpf("1e-25") * max(abs(exact), 1)
+        assert value.error is None or abs(mpf(value.value) - exact) <= mpf(value.error) + near, f"{what}: {value}"
+
+
+def test_drawn_lines_with_kinks_and_jumps_are_within_their_bounds():
+    rng = random.Random("lines")
+    for _ in range(25):
+        scale = 10.0 ** rng.choice([0.0, 0.0, rng.uniform(-6.0, 6.0)])
+        drawn = {
+            rng.choice([0.0, rng.uniform(-3.0, 3.0), 10.0 ** rng.uniform(-9.0, 1.0)]) for _ in range(rng.randint(1, 4))
+        }
+        kinks = sorted(scale * kink for kink in drawn)
+        lines = [(rng.choice([0.0, 1.0, rng.uniform(-2.0, 2.0)]), rng.choice([0.0, scale * rng.uniform(-2.0, 2.0)]))
+                 for _ in range(len(kinks) + 1)]  # fmt: skip
+        std = scale * 10.0 ** rng.uniform(-3.0, 3.0)
+        assert_lines(kinks, lines, rng.choice([scale * rng.uniform(-5.0, 5.0), std * rng.uniform(-40.0, 40.0)]), std)
+
+
+@pytest.mark.parametrize(
+    ("kinks", "lines", "mean", "std"),
+    [
+        ([0.0, 1e-200], [(1.0, 0.0), (0.0, 5.0), (1.0, 1.0)], -0.5, 4.7),
+        ([0.014135718044318556, 0.014135718044318584], [(1.0, 1.0), (1.0, 0.03), (0.07, 1.0)], 54.2, 18.6),
+        ([2.298616182823413e-09, 2.2986161917846577e-09], [(1.0, 1.0), (-1.0, -1.2), (0.0, 432.6)], -1.4, 3.5),
+        ([-1e-14, 1e-14], [(1.0, 0.0), (0.0, 0.0), (1.0, 0.0)], 40.0, 1.0),
+    ],
+    ids=["0-and-1e-200", "one-ulp-apart", "near-in-z", "hard-shrink-1e-14"],
+)
+def test_jumps_at_kinks_that_doubles_cannot_tell_apart_are_within_their_bounds(kinks, lines, mean, std):
+    assert_lines(kinks, lines, mean, std)
+
+
+@pytest.mark.parametrize("std", [1.0, 10.0, 15.0, 18.0, 20.0, 25.0])
+def test_a_function_that_grows_exponentially_is_within_its_bound_or_has_none(std):
+    """E e^(2x) has its mass at z = 2 std, beyond every node for a wide law."""
+    layer = made(lambda x, m: m.exp(x))
+    forward, backward = integrate(layer, "forward", 0.0, std), integrate(layer, "backward", 0.0, std)
+    with mp.workdps(30):
+        square = mpf(std) ** 2
+        exact = {
+            "mean": mp.exp(square / 2),
+            "std": mp.exp(square / 2) * mp.sqrt(mp.expm1(square)),
+            "rms": mp.exp(square),
+        }
+    cases = [(forward, q, exact[q]) for q in ("mean", "std", "rms")] + [(backward, "std", exact["rms"])]
+    for found, quantity, truth in cases:
+        value = getattr(found, quantity)
+        assert value.error is None or abs(mpf(value.value) - truth) <= mpf(value.error), f"{quantity}: {value}"
 
 
 # --- std 0 ---

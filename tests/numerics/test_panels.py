@@ -115,7 +115,9 @@ def test_the_rounding_allowance_is_enough_for_every_integrand():
             for j in range(NODES):
                 exact = weights[j] * mp.fsum(s * p for s, p in zip(steps, table[j][:NODES], strict=True))
                 worst = max(worst, abs(mpf(float(rule().from_left[i, j])) - exact) / weights[j])
-    assert worst <= ALLOWANCE, f"the matrix is off by {float(worst / U):.3g} U of a weight, the allowance is {RUNNING / U:.3g} U"
+    assert worst <= ALLOWANCE, (
+        f"the matrix is off by {float(worst / U):.3g} U of a weight, the allowance is {RUNNING / U:.3g} U"
+    )
 
 
 def test_the_tail_of_a_polynomial_below_degree_17_is_rounding_noise_and_above_it_is_not():
