@@ -13,11 +13,14 @@ from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, Value
 SMALLEST_NORMAL = 2.0**-1022
 
 
-def bounded(engine: str, effort: Effort, mean: Ball, std: Ball, rms: Ball) -> Estimate:
-    """Build the Estimate of balls: values, bounds, and a status where they fall short."""
+def bounded(engine: str, effort: Effort, mean: Ball, std: Ball, rms: Ball, *, finite: bool = False) -> Estimate:
+    """Build the Estimate of balls: values, bounds, and a status where they fall short.
+
+    ``finite`` says that an infinite midpoint is the arithmetic's doing, not the result's size.
+    """
     values = [Value.of(b.mid, b.rad) for b in (mean, std, rms)]
     found = Estimate(engine, *values)
-    overflowed = np.isinf([mean.mid, std.mid]).any()
+    overflowed = not finite and np.isinf([mean.mid, std.mid]).any()
     status, reason = _judge(found, effort.tol or DEFAULT_TOLERANCE, overflowed=overflowed)
     return replace(found, status=status, reason=reason)
 

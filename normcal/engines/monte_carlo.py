@@ -15,7 +15,7 @@ from normcal.engine import Effort, Engine, Interrupted
 from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
-from normcal.result import OK, OVERFLOW, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
+from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
 
 DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 100_000_000
@@ -69,7 +69,7 @@ def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
     status, reason = OK, ""
     if not all(map(math.isfinite, (*values[0], *values[1]))):
         values = [(math.inf, math.inf)] * len(values)
-        status, reason = OVERFLOW, "the squares of the sampled values are larger than the largest double"
+        status, reason = TOLERANCE_MISSED, "the squares of the sampled values are larger than the largest double"
     elif moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED

@@ -28,18 +28,22 @@ ENGINE = Quadrature()
 
 def _forward(components: list[Component], law: Normal, effort: Effort) -> Estimate:
     """Mix the components: the variance is that within them plus that between their means."""
+    import numpy as np
+
     from normcal.engines._bounded import bounded
     from normcal.engines._integrate import forward_moments
-    from normcal.numerics.balls import ball, root_of_squares
+    from normcal.numerics.balls import BALLS, ball, root_of_squares
 
     found = [(c.mass, *forward_moments(c, law)) for c in components]
+    # far nodes may overflow though the moments do not; at the mean of the input f itself is too large
+    finite = all(np.isfinite(ball(c.f(ball(law.mean), BALLS)).mid) for c in components)
     if len(found) == 1:
-        return bounded(ENGINE.name, effort, *found[0][1:])
+        return bounded(ENGINE.name, effort, *found[0][1:], finite=finite)
     mean = sum((its_mean * mass for mass, its_mean, _, _ in found), ball(0.0))
     within = [(mass, std) for mass, _, std, _ in found]
     between = [(mass, its_mean - mean) for mass, its_mean, _, _ in found]
     rms = root_of_squares([(mass, its_rms) for mass, _, _, its_rms in found])
-    return bounded(ENGINE.name, effort, mean, root_of_squares(within + between), rms)
+    return bounded(ENGINE.name, effort, mean, root_of_squares(within + between), rms, finite=finite)
 
 
 def _backward(components: list[Component], law: Normal, effort: Effort) -> Estimate:
@@ -48,4 +52,4 @@ def _backward(components: list[Component], law: Normal, effort: Effort) -> Estim
     from normcal.numerics.balls import ball, root_of_squares
 
     std = root_of_squares([(c.mass, backward_std(c, law)) for c in components])
-    return bounded(ENGINE.name, effort, ball(0.0), std, std)
+    return bounded(ENGINE.name, effort, ball(0.0), std, std, finite=True)

@@ -214,6 +214,7 @@ def test_a_function_that_grows_exponentially_is_within_its_bound_or_has_none(std
     for found, quantity, truth in cases:
         value = getattr(found, quantity)
         assert value.error is None or abs(mpf(value.value) - truth) <= mpf(value.error), f"{quantity}: {value}"
+        assert found.status != OVERFLOW or truth > mpf("1.7e308"), f"{quantity} is {mp.nstr(truth, 5)}, no overflow"
 
 
 # --- std 0 ---
