@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from normcal import catalog, renderer
+from normcal.catalog import MOST_LAYERS
 from normcal.errors import FileError, RequestError, echo, near_misses, unknown
 from normcal.layer import Layer
 from normcal.request import WHOLE, Request
 from normcal.rounding import check_digits
 
 LARGEST_FILE = 1_000_000
-MOST_LAYERS = 20_000
 _OWN_KEYS = ("title", "layers", "format", "digits", "grid", "printed")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -46,16 +46,27 @@ class Engine:
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
-        from normcal.result import UNDEFINED, Estimate, Value
+        from normcal.result import INFINITE, UNDEFINED, Estimate, Value
 
         reason = layer.undefined(direction, law)
         if reason:
             return Estimate(self.name, Value(), Value(), Value(), status=UNDEFINED, reason=reason)
+        reason = layer.infinite(direction, law)
+        if reason:
+            return Estimate(self.name, Value(), Value(), Value(), status=INFINITE, reason=reason)
         return self.find(layer, direction, law, effort)
 
     def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Do the work of ``estimate`` for moments that exist."""
         raise NotImplementedError
+
+    def serves(self, layer: Layer, direction: str, law: Normal) -> bool:
+        """Whether it has an answer for the layer, at as little cost as it takes to tell."""
+        try:
+            self.estimate(layer, direction, law, Effort(samples=2))
+        except Unsupported:
+            return False
+        return True
 
     def check_budget(self, layer: Layer, effort: Effort) -> None:
         """Raise RequestError for more work than can be done, before any of it is."""
@@ -89,6 +100,13 @@ def ranked() -> list[Engine]:
 def sampler() -> str:
     """Return the name of the first engine that samples: the witness of the others."""
     return next(engine.name for engine in ranked() if engine.samples)
+
+
+def serving(layer: Layer, direction: str) -> list[str]:
+    """Return the names of the engines that serve a layer at the standard input."""
+    from normcal.law import STANDARD
+
+    return [engine.name for engine in ranked() if engine.serves(layer, direction, STANDARD)]
 
 
 def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:

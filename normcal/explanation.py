@@ -9,6 +9,7 @@ from normcal.layer import DIRECTIONS, Layer
 from normcal.report import Block, Error, Formula, Heading, Items, Number, Paragraph, Report, Table
 from normcal.request import Request
 from normcal.result import SCHEMA, Estimate
+from normcal.spec import written
 
 DEFAULT_SAMPLES = 100_000
 _GENERAL = (
@@ -25,6 +26,8 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
     rows, records = [], []
     for engine, direction, found in tried:
         rows.append(_row(engine, direction, found))
+        if isinstance(found, Estimate):
+            rows += [_row(engine, f"{direction} {name}", part) for name, part in found.parts.items()]
         estimate = found.data() if isinstance(found, Estimate) else {"engine": engine.name, "reason": found}
         records.append({"direction": direction, **estimate})
     data = {
@@ -48,7 +51,8 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Items(tuple(map(str, layer.references))),
     ]
     flat = [
-        {k: v for k, v in r.items() if k != "error"} | {f"{k}_error": v for k, v in r.get("error", {}).items()}
+        {k: v for k, v in r.items() if k not in ("error", "inputs", "weights")}
+        | {f"{k}_error": v for k, v in r.get("error", {}).items()}
         for r in records
     ]
     return Report(data, flat, tuple(blocks))
@@ -85,8 +89,7 @@ def _row(engine, direction: str, found: Estimate | str) -> tuple:
 def _params(layer: Layer) -> list[Block]:
     if not layer.params:
         return []
-    values = layer.values()
-    rows = tuple((p.name, str(values[p.name]), p.doc, p.accepted()) for p in layer.params)
+    rows = tuple((p.name, written(getattr(layer, p.name)), p.doc, p.accepted()) for p in layer.params)
     columns = ("parameter", "value", "meaning", "accepted")
     return [Heading("Parameters"), Table(columns, rows, words=columns)]
 

@@ -1,20 +1,26 @@
 """What a layer is: its parameters, its mathematics, and what an engine may ask of it.
 
 A layer says what it knows and no more. ``closed_forward`` and ``closed_backward`` are its own
-formulas, ``components`` reduces it to one-dimensional integrals, ``simulate`` runs it on
-sampled arrays. What a layer does not know it leaves out; the engine then gets the reason.
+formulas; ``components``, or ``reduced_forward`` and ``reduced_backward``, reduce it to
+one-dimensional integrals; ``simulate`` runs it on sampled arrays. What a layer does not know it
+leaves out; the engine then gets the reason.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from normcal.errors import RequestError, Unsupported, echo, unknown
 from normcal.law import Normal
+from normcal.param import ANYTHING, ELEMENTWISE, Param
 from normcal.spec import write
+
+__all__ = [
+    "ANYTHING", "BACKWARD", "DIRECTIONS", "ELEMENTWISE", "FORWARD", "Component", "Elementwise", "Layer", "Param",
+    "Reference",
+]  # fmt: skip
 
 FORWARD, BACKWARD = "forward", "backward"
 DIRECTIONS = (FORWARD, BACKWARD)
@@ -32,71 +38,6 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Param:
-    """A layer's parameter: name, default, domain, meaning and values that people use.
-
-    ``domain`` is an interval such as ``(0, 1]`` for a number, ``1..100`` for an integer, or a
-    tuple of words. A ``shape`` also takes one integer a dimension. ``complement`` names a
-    second spelling that stands for ``1 - value``. A default of None is derived by the layer.
-    """
-
-    name: str
-    default: Any
-    domain: str | tuple[str, ...]
-    doc: str
-    typical: tuple = ()
-    shape: bool = False
-    complement: str = ""
-
-    def accept(self, value: Any, layer: str) -> Any:
-        """Return ``value`` checked and converted, or raise a RequestError that says what would do."""
-        if value is None and self.default is None:
-            return None
-        if self.shape and isinstance(value, tuple):
-            return tuple(self._one(v, layer, value) for v in value) or self._refuse(value, layer)
-        return self._one(value, layer, value)
-
-    def _one(self, value: Any, layer: str, given: Any) -> Any:
-        if isinstance(self.domain, tuple):
-            if value in self.domain:
-                return value
-            if isinstance(value, str):
-                raise unknown(f"{self.name} of {layer}:", value, self.domain)
-            self._refuse(given, layer)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self._refuse(given, layer)
-        low, high, low_open, high_open, integer = _interval(self.domain)
-        inside = low <= value <= high and not (low_open and value == low) and not (high_open and value == high)
-        if not inside or (integer and value != int(value)):
-            self._refuse(given, layer)
-        return int(value) if integer else float(value)
-
-    def _refuse(self, value: Any, layer: str) -> Any:
-        shown = str(value) if isinstance(value, tuple) else echo(value)
-        raise RequestError(f"{layer}: {self.name} cannot be {shown[:80]}.", f"Accepted: {self.accepted()}.")
-
-    def accepted(self) -> str:
-        """Say in words what values are accepted."""
-        if isinstance(self.domain, tuple):
-            return ", ".join(self.domain)
-        low, high, _, _, integer = _interval(self.domain)
-        if integer:
-            whole = f"a whole number from {low:,.0f} to {high:,.0f}".replace(",", "_")
-            return f"{whole}, or one a dimension such as ({low:.0f}, {low + 1:.0f})" if self.shape else whole
-        if math.isinf(low) and math.isinf(high):
-            return "any finite number"
-        return f"a number in {self.domain}".replace("inf", "∞")
-
-
-def _interval(domain: str) -> tuple[float, float, bool, bool, bool]:
-    if ".." in domain:
-        low, high = domain.split("..")
-        return float(low), float(high), False, False, True
-    low, high = domain[1:-1].split(",")
-    return float(low), float(high), domain[0] == "(", domain[-1] == ")", False
-
-
-@dataclass(frozen=True)
 class Component:
     r"""One term of a layer's law as an integral over :math:`z \sim N(0, 1)`.
 
@@ -106,14 +47,18 @@ class Component:
 
     ``f(x, m)`` is written once against the function namespace ``m``. ``kinks`` are the x where
     f or f' jumps, ``features`` pairs (x, scale) around which f changes. ``weight(z, m)`` is a
-    density relative to the normal one and integrates to 1 in the forward direction.
+    density relative to the normal one and integrates to 1 in the forward direction. ``slope(x, m)``
+    is what the backward pass uses in place of f'. ``noise(x, m)`` makes the term
+    :math:`f(x) + \xi\,\mathrm{noise}(x)` with an independent :math:`\xi` of mean 0 and variance 1.
     """
 
     f: Callable[[Any, Any], Any]
-    kinks: tuple[float, ...] = ()
+    kinks: tuple = ()
     features: tuple[tuple[float, float], ...] = ()
     mass: float = 1.0
     weight: Callable[[Any, Any], Any] | None = None
+    slope: Callable[[Any, Any], Any] | None = None
+    noise: Callable[[Any, Any], Any] | None = None
 
 
 class Layer:
@@ -121,7 +66,13 @@ class Layer:
 
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: Second names that stand for the layer with some parameters set: name -> parameters.
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    #: The layer that this name stands for where no parameter is given; empty for itself.
+    bare: ClassVar[str] = ""
     params: ClassVar[tuple[Param, ...]] = ()
+    #: Names of the inputs where there are several; each has its own backward figure.
+    inputs: tuple[str, ...] = ()
     #: Unicode for a terminal and LaTeX for Markdown.
     formula: ClassVar[str] = ""
     latex: ClassVar[str] = ""
@@ -142,12 +93,15 @@ class Layer:
     @property
     def spec(self) -> str:
         """The canonical SPEC: every parameter but those left to the layer."""
-        chosen = {p.name: getattr(self, p.name) for p in self.params if p.default is not None or p.name in self.given}
-        return write(self.name, chosen)
+        told = [p for p in self.params if p.default is not None or p.name in self.given]
+        return write(self.name, {p.name: getattr(self, p.name) for p in told if not self._hushed(p)})
 
     def values(self) -> dict[str, Any]:
         """Every parameter with the value in force."""
-        return {param.name: getattr(self, param.name) for param in self.params}
+        return {param.name: getattr(self, param.name) for param in self.params if not self._hushed(param)}
+
+    def _hushed(self, param: Param) -> bool:
+        return param.quiet and getattr(self, param.name) == param.default
 
     @classmethod
     def summary(cls) -> str:
@@ -162,27 +116,63 @@ class Layer:
         """Return why the moments do not exist at this input; empty where they do."""
         return ""
 
+    def infinite(self, direction: str, law: Normal) -> str:
+        """Return why the second moment is infinite at this input; empty where it is not."""
+        return ""
+
+    def heavy(self, direction: str, law: Normal) -> str:
+        """Return why the fourth moment is infinite, so that a sample's std has no standard error; empty where it is not."""
+        return ""
+
     def closed_forward(self, law: Normal, m) -> tuple:
-        """Return (mean, std) of one output entry by the layer's own formula, as balls."""
+        """Return (mean, std) of one output entry by the layer's own formula, as balls; (mean, std, rms) where better."""
         raise Unsupported(f"no closed form is given for the forward moments of {self.name}")
 
     def closed_backward(self, law: Normal, m):
-        """Return the std of one entry of the input gradient by the layer's own formula, as a ball."""
+        """Return the std of one entry of the input gradient by the layer's own formula, as a ball.
+
+        A layer of several inputs, or with learned weights, returns a dict of balls by name.
+        """
         raise Unsupported(f"no closed form is given for the backward std of {self.name}")
+
+    def closed(self, direction: str, law: Normal, m):
+        """Return what the formula of this direction gives."""
+        return (self.closed_forward if direction == FORWARD else self.closed_backward)(law, m)
 
     def components(self, direction: str, law: Normal) -> Sequence[Component]:
         """Return the one-dimensional integrals whose sum is the law of the output or the gradient."""
         raise Unsupported(f"{self.name} leaves no one-dimensional integral to do")
 
+    def reduced_forward(self, law: Normal, q, m) -> tuple:
+        """Return (mean, std) or (mean, std, rms) of one output entry from one-dimensional integrals, as balls.
+
+        ``q`` integrates: ``q.moments(component, law)`` gives (mean, std, rms), ``q.slope(component,
+        law)`` the rms of the slope, ``q.line(g)`` the integrals of g over the real line.
+        """
+        return q.mixture(self.components(FORWARD, law), law)
+
+    def reduced_backward(self, law: Normal, q, m):
+        """Return the std of one entry of the input gradient, as ``closed_backward`` does, by integrals."""
+        return q.slopes(self.components(BACKWARD, law), law)
+
+    def reduced(self, direction: str, law: Normal, q, m):
+        """Return what the integrals of this direction give."""
+        return (self.reduced_forward if direction == FORWARD else self.reduced_backward)(law, q, m)
+
+    def entries(self, name: str) -> float:
+        """How many entries an input has, relative to the others: the weights of the pooled backward figure."""
+        return 1.0
+
     def draws(self) -> int:
         """How many random numbers one independent draw of the whole layer takes, roughly."""
-        return 1
+        return max(len(self.inputs), 1)
 
     def simulate(self, direction: str, rng, rows: int, law: Normal):
         """Run the layer on ``rows`` independent draws.
 
-        Returns an array (rows, k) of the k output entries of each draw, or of the k entries of
-        its input gradient. Entries of one row may depend on each other; rows do not.
+        Returns an array (rows, k) of the k output entries of each draw, or of the k entries of its
+        input gradient: a dict of such arrays by name for several inputs or learned weights.
+        Entries of one row may depend on each other; rows do not.
         """
         raise NotImplementedError
 
@@ -205,24 +195,109 @@ def _spelled_once(layer: Layer, given: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
+_ANY = "(-inf, inf)"
+#: What every elementwise layer takes beside its own: y = output_scale f(input_scale x + input_shift) + output_shift.
+AFFINE = (
+    Param("input_scale", 1.0, _ANY, "factor on the input", typical=(0.5, -2.0), quiet=True, accepts="a number but 0"),
+    Param("input_shift", 0.0, _ANY, "added to the scaled input", typical=(0.25,), quiet=True),
+    Param("output_scale", 1.0, _ANY, "factor on the output", typical=(1.5,), quiet=True),
+    Param("output_shift", 0.0, _ANY, "added to the scaled output", typical=(-0.5,), quiet=True),
+)
+
+
 class Elementwise(Layer):
-    """A layer that applies one function to every entry; subclasses write ``f`` and ``kinks``."""
+    """A layer that applies one function to every entry; subclasses write ``f`` and ``kinks``.
+
+    Formulas, kinks and features are those of f; the scales and shifts around it are handled here.
+    """
 
     #: x at which f' (or f) jumps, and (x, scale) around which f changes.
     kinks: ClassVar[tuple[float, ...]] = ()
     features: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 1.0),)
+    #: ``slope(x, m)``: what the backward pass uses in place of f'. ``noise(x, m)``: see Component.
+    slope: ClassVar[Callable | None] = None
+    noise: ClassVar[Callable | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = tuple(param for param in cls.params if param not in AFFINE)
+        cls.params = (*own, *AFFINE)
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        if self.input_scale == 0.0:
+            AFFINE[0].refuse(self.input_scale, self.name)
+        around = (self.input_scale, self.input_shift, self.output_scale, self.output_shift)
+        self.plain = around == (1.0, 0.0, 1.0, 0.0)
 
     def f(self, x, m):
         """Return the function at ``x`` in the function namespace ``m``."""
         raise NotImplementedError
 
+    def branches(self) -> tuple[Callable, ...]:
+        """Return the functions of an entry that the output holds side by side; most layers have one."""
+        return (self.f,)
+
+    def realised(self, rng, shape) -> tuple[Callable, ...]:
+        """Return the branches with the layer's own random numbers drawn, for a sample of that shape."""
+        return self.branches()
+
+    @property
+    def single(self) -> bool:
+        """Whether the layer is one function of one entry, and nothing else."""
+        return len(self.branches()) == 1 and self.noise is None and self.slope is None
+
+    def around(self, f: Callable, *, constant: bool = True, factor: float = 1.0) -> Callable:
+        """Return ``f`` with the scales and shifts around it; a slope or a noise gets no constant."""
+        if self.plain:
+            return f
+        scale, shift = self.output_scale * factor, self.output_shift if constant else 0.0
+        return lambda x, m: f(x * self.input_scale + self.input_shift, m) * scale + shift
+
     def undefined(self, direction: str, law: Normal) -> str:
-        if direction == BACKWARD and law.std == 0.0 and law.mean in self.kinks:
+        seen = law.mean * self.input_scale + self.input_shift
+        if direction == BACKWARD and law.std == 0.0 and self.slope is None and seen in self.kinks:
             return "the input is constant and lies on a kink, where the derivative jumps"
         return ""
 
+    def closed(self, direction: str, law: Normal, m):
+        found = super().closed(direction, law if self.plain else self._seen(law), m)
+        if self.plain:
+            return found
+        if direction == BACKWARD:
+            return found * abs(self.input_scale) * abs(self.output_scale)
+        return found[0] * self.output_scale + self.output_shift, found[1] * abs(self.output_scale)
+
+    def _seen(self, law: Normal) -> Normal:
+        """Return the law of what f sees, where doubles hold it exactly."""
+        from fractions import Fraction
+
+        exact = (
+            Fraction(self.input_scale) * Fraction(law.mean) + Fraction(self.input_shift),
+            abs(Fraction(self.input_scale)) * Fraction(law.std),
+        )
+        try:
+            seen = tuple(float(x) for x in exact)
+        except OverflowError:
+            seen = ()
+        if seen != exact:
+            raise Unsupported("the scaled and shifted input has a mean or std that is no double")
+        return Normal(*seen)
+
     def components(self, direction: str, law: Normal) -> Sequence[Component]:
-        return [Component(self.f, tuple(self.kinks), tuple(self.features))]
+        from normcal.numerics.balls import Ball
+
+        kinks, features = tuple(self.kinks), tuple(self.features)
+        if not self.plain:
+            kinks = tuple((Ball(k) - self.input_shift) / self.input_scale for k in kinks)
+            features = tuple(
+                ((x - self.input_shift) / self.input_scale, width / abs(self.input_scale)) for x, width in features
+            )
+        slope = self.slope and self.around(self.slope, constant=False, factor=self.input_scale)
+        noise = self.noise and self.around(self.noise, constant=False)
+        branches = self.branches()
+        mass = 1.0 / len(branches) if direction == FORWARD else 1.0
+        return [Component(self.around(f), kinks, features, mass=mass, slope=slope, noise=noise) for f in branches]
 
     def simulate(self, direction: str, rng, rows: int, law: Normal):
         import numpy as np
@@ -231,8 +306,16 @@ class Elementwise(Layer):
         from normcal.numerics.duals import Duals
 
         x = law.sample(rng, (rows, 1))
+        branches = [self.around(f) for f in self.realised(rng, x.shape)]
         if direction == FORWARD:
-            return self.f(x, ARRAYS) + np.zeros_like(x)  # a constant f is an array too
-        slope = Duals(ARRAYS).derivative(self.f, x)
-        slope *= rng.standard_normal((rows, 1))
-        return slope
+            columns = [f(x, ARRAYS) + np.zeros_like(x) for f in branches]  # a constant f is an array too
+            return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+        if self.slope:
+            slope = self.around(self.slope, constant=False, factor=self.input_scale)(x, ARRAYS) + np.zeros_like(x)
+            return slope * rng.standard_normal((rows, 1))
+        total = 0.0
+        for f in branches:
+            slope = Duals(ARRAYS).derivative(f, x)
+            slope *= rng.standard_normal((rows, 1))
+            total = slope if len(branches) == 1 else total + slope
+        return total

@@ -27,6 +27,11 @@ class Value:
     value: float | None = None
     error: float | None = None
 
+    def __float__(self) -> float:
+        if self.value is None:
+            raise ValueError("this moment has no value; the status says why")
+        return self.value
+
     @classmethod
     def of(cls, mid: float, rad: float) -> Value:
         """Return the value of a ball; what is no finite number is absent."""
@@ -72,6 +77,14 @@ class Estimate:
     reason: str = ""
     samples: int | None = None
     seed: int | None = None
+    #: Backward: of each of several inputs (the record itself pools their entries), and of the learned weights.
+    inputs: dict[str, Estimate] = field(default_factory=dict)
+    weights: dict[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Estimate]:
+        """The estimates of the several inputs and of the learned weights, by name."""
+        return self.inputs | self.weights
 
     @property
     def gain(self) -> Value:
@@ -106,7 +119,19 @@ class Estimate:
         record["error"] = {"kind": self.error_kind} | {name: getattr(self, name).error for name in QUANTITIES}
         if self.samples is not None:
             record |= {"samples": self.samples, "seed": self.seed}
+        for name, parts in (("inputs", self.inputs), ("weights", self.weights)):
+            if parts:
+                record[name] = {part: found.data() for part, found in parts.items()}
         return record
+
+
+def parts(layer: Layer, each: dict[str, Estimate]) -> dict[str, dict[str, Estimate]]:
+    """Tell the several inputs of a layer from its learned weights, as an Estimate holds them."""
+    inputs = layer.inputs or tuple(each)[:1]
+    return {
+        "inputs": {name: found for name, found in each.items() if name in inputs} if len(inputs) > 1 else {},
+        "weights": {name: found for name, found in each.items() if name not in inputs},
+    }
 
 
 @dataclass(frozen=True)
@@ -126,15 +151,17 @@ class LayerResult:
         return self.backward.std.over(self.forward.std)
 
     def quantity(self, path: str) -> Value:
-        """Return ``forward.mean``, ``backward.gain``, ``jacobian_factor`` ..."""
+        """Return ``forward.mean``, ``backward.gain``, ``backward.gate.std``, ``jacobian_factor`` ..."""
         if path == "jacobian_factor":
             return self.jacobian_factor
-        direction, _, name = path.partition(".")
+        direction, *part, name = path.split(".")
         found = getattr(self, direction)
+        for one in part:
+            found = found and found.parts.get(one)
         return Value() if found is None else getattr(found, name)
 
     def data(self) -> dict:
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in self.layer.values().items()}
+        params = {name: _plain(value) for name, value in self.layer.values().items()}
         factor = self.jacobian_factor
         return {
             "layer": self.layer.name,
@@ -146,6 +173,13 @@ class LayerResult:
             "jacobian_factor_error": factor.error,
             "notes": list(self.notes),
         }
+
+
+def _plain(value):
+    """Return a parameter's value as JSON holds it: a nested layer as its SPEC, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return getattr(value, "spec", value)
 
 
 @dataclass(frozen=True)

@@ -2,33 +2,48 @@
 
 spec   = name [ "(" [ param { "," param } ] ")" ]
 param  = name "=" value
-value  = number | word | "(" number { "," number } [ "," ] ")"
+value  = single | "[" single { "," single } "]"        a sweep: one layer for each
+single = number | tuple | word [ "(" [ inner { "," inner } ] ")" ]
+inner  = param | single
+tuple  = "(" single { "," single } [ "," ] ")"
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 from normcal.errors import RequestError, echo
 
-LONGEST = 1000
+LONGEST = 10_000
+DEEPEST = 12
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=]))"
+    r"\s*(?:(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=\[\]]))"
 )
 _EXAMPLE = "A SPEC is a layer's name, or a name with parameters such as leaky_relu(negative_slope=0.2)."
 
 
-class Spec(NamedTuple):
-    """A layer's name as the user wrote it, and its parameters."""
+@dataclass(frozen=True)
+class Spec:
+    """A name as the user wrote it, and its parameters; ``args`` are values without a name."""
 
     name: str
     params: dict[str, Any]
+    args: tuple = field(default=(), repr=False)
+
+    @property
+    def spec(self) -> str:
+        return write(self.name, self.params, self.args)
 
 
 def parse(text: str) -> Spec:
     """Read a SPEC; raise RequestError with the place where it stops being one.
+
+    A sweep is a list among the parameters; ``expand`` takes it apart.
 
     >>> parse("max_pool(kernel_size=(3, 2), ndim=2)")
     Spec(name='max_pool', params={'kernel_size': (3, 2), 'ndim': 2})
@@ -38,20 +53,51 @@ def parse(text: str) -> Spec:
     return _Reader(text).spec()
 
 
-def write(name: str, params: dict[str, Any]) -> str:
+def expand(spec: Spec, most: int) -> Iterator[Spec]:
+    """Yield the SPECs that the sweeps of one stand for, the first parameter varying slowest.
+
+    >>> [one.spec for one in expand(parse("elu(alpha=[0.5, 1])"), 10)]
+    ['elu(alpha=0.5)', 'elu(alpha=1)']
+    """
+    choices = [list(_choices(value, most)) for value in spec.params.values()]
+    count = math.prod(map(len, choices))
+    if count > most:
+        raise RequestError(f"{echo(spec.spec)} stands for {count:_} layers.", f"Accepted: at most {most:_} in all.")
+    for chosen in itertools.product(*choices):
+        yield Spec(spec.name, dict(zip(spec.params, chosen, strict=True)), spec.args)
+
+
+def _choices(value: Any, most: int) -> Iterator[Any]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _choices(one, most)
+    elif isinstance(value, Spec):
+        yield from expand(value, most)
+    else:
+        yield value
+
+
+def write(name: str, params: dict[str, Any], args: tuple = ()) -> str:
     """Write a SPEC in its canonical form.
 
     >>> write("dropout", {"keep_prob": 0.9, "scaling": "unit"})
     'dropout(keep_prob=0.9, scaling=unit)'
     """
-    inside = ", ".join(f"{key}={_written(value)}" for key, value in params.items())
+    inside = ", ".join([*map(written, args), *(f"{key}={written(value)}" for key, value in params.items())])
     return f"{name}({inside})" if inside else name
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Write a parameter's value as the grammar reads it.
+
+    >>> written((3, 2)), written(0.5)
+    ('(3, 2)', '0.5')
+    """
     if isinstance(value, tuple):
-        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
-    return value if isinstance(value, str) else repr(value)
+        return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    return value if isinstance(value, str) else getattr(value, "spec", None) or repr(value)
 
 
 class _Reader:
@@ -59,42 +105,81 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
+        self.at = self.depth = 0
 
     def spec(self) -> Spec:
-        name = self.take("word", "a layer's name")
+        found = self.called("a layer's name", sweeps=True)
+        if self.peek()[0] != "end":
+            self.fail("the end")
+        return found
+
+    def called(self, what: str, *, sweeps: bool) -> Spec:
+        """Read a name, and what follows it in parentheses."""
+        name = self.take("word", what)
         params: dict[str, Any] = {}
+        args: list[Any] = []
         if self.peek()[1] == "(":
             self.take("(", "'('")
             while self.peek()[1] != ")":
-                key = self.take("word", "a parameter's name")
-                if key in params:
-                    raise RequestError(f"{echo(self.text)}: {key} is given twice.")
-                self.take("=", f"'=' and a value after {key}")
-                params[key] = self.value()
+                self.argument(params, args, positional=not sweeps)
                 if self.peek()[1] != ")":
                     self.take(",", "',' or ')'")
             self.take(")", "')'")
-        if self.peek()[0] != "end":
-            self.fail("the end")
-        return Spec(name, params)
+        return Spec(name, params, tuple(args))
+
+    def argument(self, params: dict, args: list, *, positional: bool) -> None:
+        """Read ``name=value`` or, within a value, a bare value."""
+        before = self.at
+        if positional:
+            kind = self.peek()[0]
+            if kind == "word":
+                self.take("word", "a name")
+            named = kind == "word" and self.peek()[1] == "="
+            self.at = before
+            if not named:
+                args.append(self.single())
+                return
+        key = self.take("word", "a parameter's name")
+        if key in params:
+            raise RequestError(f"{echo(self.text)}: {key} is given twice.")
+        self.take("=", f"'=' and a value after {key}")
+        params[key] = self.value()
 
     def value(self) -> Any:
+        if self.peek()[1] != "[":
+            return self.single()
+        self.take("[", "'['")
+        values = [self.single()]
+        while self.peek()[1] == ",":
+            self.take(",", "','")
+            if self.peek()[1] == "]":
+                break
+            values.append(self.single())
+        self.take("]", "',' or ']'")
+        return values
+
+    def single(self) -> Any:
         kind, text = self.peek()
         if kind == "number":
             return self.number()
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.fail(f"no more than {DEEPEST} levels of parentheses")
         if kind == "word":
-            return self.take("word", "a value")
+            found = self.called("a value", sweeps=False)
+            self.depth -= 1
+            return found if found.params or found.args else found.name
         if text != "(":
             self.fail("a number, a word or a tuple of numbers")
         self.take("(", "'('")
-        values = [self.number()]
+        values = [self.single()]
         while self.peek()[1] == ",":
             self.take(",", "','")
             if self.peek()[1] == ")":
                 break
-            values.append(self.number())
+            values.append(self.single())
         self.take(")", "',' or ')'")
+        self.depth -= 1
         return tuple(values)
 
     def number(self) -> int | float:

@@ -25,7 +25,7 @@ def by_direction(result: Result) -> Report:
     columns = ("layer", "direction", *QUANTITIES, "status", _ENGINES, "mean_error", "std_error")
     rows = []
     for row in result.layers:
-        for direction, estimate in _directions(row):
+        for direction, estimate in _parts(row):
             numbers = [Number(getattr(estimate, name), estimate.error_kind) for name in QUANTITIES]
             errors = Error(estimate.mean.error), Error(estimate.std.error)
             rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, *errors))
@@ -46,7 +46,19 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
         worst = max(estimate.relative_error for _, estimate in _directions(row))
         rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)))
     table = Table(("layer", *names, _ENGINES, "relative error"), tuple(rows), words=("layer", _ENGINES))
-    return _report(result, [table, *(more or [])])
+    return _report(result, [table, *_gradients(result), *(more or [])])
+
+
+def _gradients(result: Result) -> list[Block]:
+    """Return the table of what the backward pass leaves at each of several inputs and each learned weight."""
+    rows = [
+        (row.layer.spec, name, Number(part.std, part.error_kind), Number(part.gain, part.error_kind))
+        for row in result.layers
+        if row.backward
+        for name, part in row.backward.parts.items()
+    ]
+    columns = ("layer", "gradient of", "std", "gain")
+    return [Table(columns, tuple(rows), words=columns[:2])] if rows else []
 
 
 def _number(row: LayerResult, path: str) -> Number:
@@ -75,18 +87,28 @@ def _directions(row: LayerResult) -> list[tuple[str, Estimate]]:
     return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
 
 
+def _parts(row: LayerResult) -> list[tuple[str, Estimate]]:
+    """Return the estimates of each direction, and behind them those of each input and learned weight."""
+    found: list[tuple[str, Estimate]] = []
+    for direction, estimate in _directions(row):
+        found.append((direction, estimate))
+        found += [(f"{direction} {name}", part) for name, part in estimate.parts.items()]
+    return found
+
+
 def _records(result: Result) -> list[dict[str, Any]]:
     """Flatten: one record for each direction of each layer."""
     records = []
     for row in result.layers:
-        for direction, estimate in _directions(row):
+        for direction, estimate in _parts(row):
             values: dict[str, Value] = {name: getattr(estimate, name) for name in QUANTITIES}
             records.append(
                 {
                     "spec": row.layer.spec,
                     "input_mean": result.law.mean,
                     "input_std": result.law.std,
-                    "direction": direction,
+                    "direction": direction.partition(" ")[0],
+                    "of": direction.partition(" ")[2],
                 }
                 | {name: value.value for name, value in values.items()}
                 | {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}

@@ -117,13 +117,15 @@ def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort)
     bounds.sort(key=lambda e: e.worst_error)
     found = []
     for first, second in itertools.combinations(bounds, 2):
-        found += [_overlap(layer, direction, q, first, second) for q in ("mean", "std", "rms")]
+        for part in _parts(first, second):
+            found += [_overlap(layer, direction, q, *part) for q in ("mean", "std", "rms")]
     for sampled in (e for e in estimates if e.error_kind != BOUND):
-        found += [_z_score(layer, direction, q, bounds[0], sampled) for q in ("mean", "std")]
+        for part in _parts(bounds[0], sampled):
+            found += [_z_score(layer, direction, q, *part) for q in ("mean", "std")]
     components = _components(layer, direction, request)
     if components and any(c.sampled for c in found) and not _draws_suffice(components, direction, request, estimates):
         found = [replace(c, score=None) if c.sampled else c for c in found]
-    return found + _against_witness(layer, direction, request, bounds[0], components)
+    return found + _against_witness(layer, direction, request, bounds[0])
 
 
 def _components(layer: Layer, direction: str, request: Request) -> list:
@@ -142,9 +144,9 @@ def _draws_suffice(components: list, direction: str, request: Request, estimates
     return all(e.samples * share >= LEAST_INFORMATIVE for e in estimates if e.samples)
 
 
-def _overlap(layer: Layer, direction: str, quantity: str, a: Estimate, b: Estimate) -> Comparison:
+def _overlap(layer: Layer, direction: str, quantity: str, part: str, a: Estimate, b: Estimate) -> Comparison:
     values = getattr(a, quantity), getattr(b, quantity)
-    return Comparison(layer.spec, direction, quantity, (a.engine, b.engine), values, False, _score(*values))
+    return Comparison(layer.spec, direction, part + quantity, (a.engine, b.engine), values, False, _score(*values))
 
 
 def _score(a: Value, b: Value) -> float | None:
@@ -155,28 +157,46 @@ def _score(a: Value, b: Value) -> float | None:
     return difference / allowed if allowed else (0.0 if difference == 0.0 else math.inf)
 
 
-def _z_score(layer: Layer, direction: str, quantity: str, exact: Estimate, sampled: Estimate) -> Comparison:
+def _z_score(layer: Layer, direction: str, quantity: str, part: str, exact: Estimate, sampled: Estimate) -> Comparison:
     a, b = getattr(exact, quantity), getattr(sampled, quantity)
     score = None
     if None not in (a.value, b.value, a.error, b.error):
         rounding = 4.0 * 2.0**-52 * (abs(a.value) + abs(sampled.rms.value or 0.0)) + SMALLEST
         noise = math.hypot(b.error, a.error + rounding)
         score = (b.value - a.value) / noise if noise else (0.0 if a.value == b.value else math.inf)
-    return Comparison(layer.spec, direction, quantity, (exact.engine, sampled.engine), (a, b), True, score)
+    return Comparison(layer.spec, direction, part + quantity, (exact.engine, sampled.engine), (a, b), True, score)
 
 
-def _against_witness(
-    layer: Layer, direction: str, request: Request, best: Estimate, components: list
-) -> list[Comparison]:
-    """Compare mean and rms with SciPy's adaptive rules, run on the plain definition of the layer."""
-    if not components:
+def _against_witness(layer: Layer, direction: str, request: Request, best: Estimate) -> list[Comparison]:
+    """Compare with SciPy's adaptive rules, run on the plain definition of the layer."""
+    import numpy as np
+
+    from normcal.engines._adaptive import AdaptiveIntegrals
+    from normcal.engines._bounded import assembled
+    from normcal.numerics.balls import BALLS
+
+    integrals = AdaptiveIntegrals()
+    try:
+        with np.errstate(all="ignore"):
+            found = layer.reduced(direction, request.law, integrals, BALLS)
+            theirs = assembled(WITNESS, Effort(), layer, direction, found)
+    except Unsupported:
         return []
-    from normcal.engines._adaptive import mean_and_rms
+    if not integrals.used:
+        return []
+    found = []
+    for name, mine, its in _parts(best, theirs):
+        for q in ("mean", "rms") if direction == FORWARD else ("rms",):
+            values = getattr(mine, q), getattr(its, q)
+            found.append(
+                Comparison(layer.spec, direction, name + q, (best.engine, WITNESS), values, False, _score(*values))
+            )
+    return found
 
-    mean, rms = mean_and_rms(components, request.law, forward=direction == FORWARD)
-    pairs = {"mean": mean, "rms": rms} if direction == FORWARD else {"rms": rms}
-    return [
-        Comparison(layer.spec, direction, q, (best.engine, WITNESS), (mine, value), False, _score(mine, value))
-        for q, value in pairs.items()
-        for mine in (getattr(best, q),)
-    ]
+
+def _parts(a: Estimate, b: Estimate) -> list[tuple[str, Estimate, Estimate]]:
+    """Pair two estimates, and what they hold for each input and learned weight: (prefix of the quantity, a, b)."""
+    pairs = [("", a, b)]
+    for mine, its in ((a.inputs, b.inputs), (a.weights, b.weights)):
+        pairs += [(f"{name}.", mine[name], its[name]) for name in mine if name in its]
+    return pairs

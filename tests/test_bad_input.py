@@ -23,7 +23,7 @@ REFUSED = [
     ("layer-list-filter", ["layers", "qqqqqq"], "'qqqqqq'", "normcal layers"),
     ("wildcard", ["compute", "zz*"], "'zz*'", "normcal layers"),
     ("parameter", ["compute", "max_pool(kernel=2)"], "'kernel'", "Did you mean 'kernel_size'"),
-    ("parameter-of-none", ["compute", "relu(a=1)"], "'a'", "relu takes no parameters"),
+    ("parameter-of-none", ["compute", "relu(a=1)"], "'a'", "input_scale"),
     ("bare-p-of-dropout", ["compute", "dropout(p=0.5)"], "'p'", "keep_prob"),
     ("word", ["compute", "dropout(scaling=sideways)"], "'sideways'", "plain, inverted, unit"),
     ("format", ["compute", "relu", "--format", "jsn"], "'jsn'", "Did you mean 'json'"),
@@ -49,7 +49,7 @@ REFUSED = [
     ("spec-positional", ["compute", "leaky_relu(0.2)"], "'0.2'", "A SPEC is"),
     ("spec-control", ["compute", "relu\n\x1b[31m"], r"'relu\n\x1b[31m'", "A SPEC is"),
     ("spec-endless", ["compute", "r" * 100_000], "100_000 characters", "at most"),
-    ("spec-nested", ["compute", "max_pool(kernel_size=" + "(" * 400], "expected a number", "A SPEC is"),
+    ("spec-nested", ["compute", "max_pool(kernel_size=" + "(" * 400], "no more than 12 levels", "A SPEC is"),
     ("spec-many-digits", ["compute", f"softplus(beta={'9' * 900})"], "fewer digits", "A SPEC is"),
     ("spec-twice", ["compute", "max_pool(kernel_size=2, kernel_size=3)"], "kernel_size is given twice", ""),
     (

@@ -45,7 +45,7 @@ ALLOWED = [
     (("--help",), HEAVY),
     (("--version",), HEAVY),
     *(((name, "--help"), HEAVY) for name in COMMANDS),
-    (("layers",), HEAVY),
+    (("layers", "identity"), ("scipy", "rich", "yaml")),  # it asks every engine, and a simulation is arrays
     (("compute", "relu"), ("scipy", "rich", "yaml")),
     (("compute", "relu", "--direction", "backward", "--mean", "0.5", "--std", "2"), ("scipy", "rich", "yaml")),
     (("compute", "gelu"), ("scipy", "rich", "yaml")),

@@ -24,7 +24,7 @@ class Throwaway(Elementwise):
     """The bent identity with an adjustable bend."""
 
     name = "throwaway"
-    aliases = ("bent_identity",)
+    aliases = ("cast_off",)
     params = (Param("bend", 0.5, "[0, 10]", "weight of the bend", typical=(0.25, 0.5, 2.0)),)
     formula, latex = "b (√(x² + 1) − 1) + x", r"b(\\\\sqrt{x^2 + 1} - 1) + x"
     references = (Reference("Someone 2001, On things thrown away"),)
@@ -70,12 +70,12 @@ def test_the_copy_is_what_runs(house):
 def test_it_appears_in_layers(house):
     found = json.loads(run(house, "layers", "--format", "json"))["layers"]
     its = next(layer for layer in found if layer["name"] == "throwaway")
-    assert its["aliases"] == ["bent_identity"] and its["family"] == "throwaway"
+    assert its["aliases"] == ["cast_off"] and its["family"] == "throwaway"
     assert [p["name"] for p in its["params"]] == ["bend"]
 
 
 def test_it_is_computed_under_its_name_and_its_alias(house):
-    found = json.loads(run(house, "compute", "throwaway", "Bent-Identity(bend=2)", "--format", "json"))["layers"]
+    found = json.loads(run(house, "compute", "throwaway", "Cast-Off(bend=2)", "--format", "json"))["layers"]
     assert [row["spec"] for row in found] == ["throwaway(bend=0.5)", "throwaway(bend=2.0)"]
     for row in found:
         assert row["forward"]["status"] == row["backward"]["status"] == "ok"

@@ -12,10 +12,15 @@ from normcal.errors import Unsupported
 from normcal.law import Normal
 from normcal.result import OK, TOLERANCE_MISSED
 
-CASES = json.loads((pathlib.Path(__file__).parent / "reference" / "values.json").read_text())["cases"]
+FILES = sorted((pathlib.Path(__file__).parent / "reference").glob("values*.json"))
+#: A file may state a target of its own, and a case that a double's range or a cancellation leaves "missed".
+CASES = [
+    {"target": document.get("target", "1e-13"), "missed": False} | case
+    for document in (json.loads(path.read_text()) for path in FILES)
+    for case in document["cases"]
+]
 ENGINES = ("closed-form", "quadrature")
-#: An input at which a formula loses digits: the engine must say so, not hide it.
-TARGET = Decimal("1e-13")
+
 SMALLEST = Decimal("1e-300")
 #: The references are rounded to 30 digits.
 REFERENCE = Decimal("1e-29")
@@ -32,8 +37,10 @@ def _found(case, name):
             found = engine.get(name).estimate(catalog.layer(case["spec"]), direction, law, Effort())
         except Unsupported:
             continue
-        for quantity, expected in case[direction].items():
-            yield f"{direction}.{quantity}", getattr(found, quantity), Decimal(expected), found
+        for quantity, expected in case.get(direction, {}).items():
+            *part, name = quantity.split(".")
+            of = found.parts[part[0]] if part else found
+            yield f"{direction}.{quantity}", getattr(of, name), Decimal(expected), of
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -47,18 +54,20 @@ def test_the_true_error_is_never_above_the_stated_bound(case, name):
 
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("case", CASES, ids=_id)
-def test_values_are_within_1e_13_relative_unless_the_engine_says_it_missed(case, name):
+def test_values_are_within_the_target_unless_the_engine_says_it_missed(case, name):
     for quantity, value, expected, found in _found(case, name):
         if found.status == TOLERANCE_MISSED:
             continue
         scale = abs(expected) if abs(expected) > Decimal(value.error) else Decimal(found.std.value)
-        assert abs(Decimal(value.value) - expected) <= TARGET * scale, f"{name} {quantity}: {value}, {expected}"
+        assert abs(Decimal(value.value) - expected) <= Decimal(case["target"]) * scale, f"{name} {quantity}: {value}, {expected}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
-def test_auto_reaches_1e_13_at_every_reference_input_that_a_double_can_hold(case):
+def test_auto_reaches_the_tolerance_at_every_reference_input_that_a_double_can_hold(case):
     law = Normal(float(case["input"]["mean"]), float(case["input"]["std"]))
     for direction in ("forward", "backward"):
+        if "std" not in case.get(direction, {}) or case["missed"]:
+            continue
         found = engine.estimate("auto", catalog.layer(case["spec"]), direction, law, Effort())
         if abs(Decimal(case[direction]["std"])) < SMALLEST:
             assert found.status == TOLERANCE_MISSED

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from normcal import catalog
 from normcal.errors import RequestError
-from normcal.spec import LONGEST, parse, write
+from normcal.spec import LONGEST, Spec, expand, parse, write
 
 STEADY = settings(derandomize=True, database=None, deadline=None)
 
@@ -16,16 +16,20 @@ NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,15}", fullmatch=True)
 INTEGERS = st.integers(-(10**28), 10**28)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = INTEGERS | FLOATS
-VALUES = NUMBERS | NAMES | st.lists(NUMBERS, min_size=1, max_size=4).map(tuple)
+SINGLES = NUMBERS | NAMES | st.lists(NUMBERS, min_size=1, max_size=4).map(tuple)
+NESTED = st.builds(Spec, NAMES, st.dictionaries(NAMES, SINGLES, min_size=1, max_size=2))
+VALUES = SINGLES | NESTED | st.lists(SINGLES | NESTED, min_size=1, max_size=3)
 PARAMS = st.dictionaries(NAMES, VALUES, max_size=5)
 #: Text made of what the grammar is made of, so that much of it almost parses.
-CROOKED = st.text(st.sampled_from("relu_max-pool(),=. \t0123456789eE+-_xX'\"*\n"), max_size=40)
+CROOKED = st.text(st.sampled_from("relu_max-pool(),=[]. \t0123456789eE+-_xX'\"*\n"), max_size=40)
 
 
 def alike(a, b):
     """Whether two values are the same, type and sign of zero included."""
     if isinstance(a, tuple):
         return isinstance(b, tuple) and len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(alike, a, b))
     if isinstance(a, float):
         return isinstance(b, float) and a == b and math.copysign(1, a) == math.copysign(1, b)
     return type(a) is type(b) and a == b
@@ -41,7 +45,7 @@ def test_what_is_written_is_read_back(name, params):
     assert found.name == name
     assert list(found.params) == list(params)
     assert all(alike(found.params[key], value) for key, value in params.items())
-    assert write(*found) == text
+    assert found.spec == text
 
 
 @STEADY
@@ -61,7 +65,7 @@ def test_arbitrary_text_is_parsed_or_refused(text):
     except RequestError as error:
         assert error.message
     else:
-        assert parse(write(*found)) == found
+        assert parse(found.spec) == found
 
 
 @STEADY
@@ -118,6 +122,14 @@ PARSED = [
     ("a(b=(1))", "a", {"b": (1,)}),
     ("a(b=1, c=x, d=(2, 3.5))", "a", {"b": 1, "c": "x", "d": (2, 3.5)}),
     ("a(b=1e-400)", "a", {"b": 0.0}),
+    ("a(b=((1, 2), 3))", "a", {"b": ((1, 2), 3)}),
+    ("a(b=[1, 2.5, x])", "a", {"b": [1, 2.5, "x"]}),
+    ("a(b=[(1, 2), 3])", "a", {"b": [(1, 2), 3]}),
+    ("a(b=[1,])", "a", {"b": [1]}),
+    ("a(b=f(c=1))", "a", {"b": Spec("f", {"c": 1})}),
+    ("a(b=f(1, 2))", "a", {"b": Spec("f", {}, (1, 2))}),
+    ("a(b=f())", "a", {"b": "f"}),
+    ("a(b=[f(c=1), g])", "a", {"b": [Spec("f", {"c": 1}), "g"]}),
 ]
 
 
@@ -147,16 +159,18 @@ REFUSED = [
     ("a(,b=1)", "a parameter's name", 3),
     ("a(b=1,,c=2)", "a parameter's name", 7),
     ("a(b=())", "a number", 6),
-    ("a(b=(1, x))", "a number", 9),
-    ("a(b=((1, 2), 3))", "a number", 6),
     ("a(b=1x)", "a number, a word or a tuple", 5),
     ("a(b=1.2.3)", "a number, a word or a tuple", 5),
     ("a(b=1e)", "a number, a word or a tuple", 5),
     ("a(b=--1)", "a number, a word or a tuple", 5),
     ("a(b='x')", "a number, a word or a tuple", 5),
+    ("a(b=[])", "a number, a word or a tuple", 6),
+    ("a(b=[1)", "',' or ']'", 7),
+    ("a(b=[[1]])", "a number, a word or a tuple", 6),
+    ("a(b=([1],))", "a number, a word or a tuple", 6),
+    ("a(b=f(c=1, 2", "',' or ')'", 13),
+    ("a(b=" + "(" * 50, "no more than", None),
     ("a(b=1+1)", "',' or ')'", None),
-    ("a(b=f(1))", "',' or ')'", 6),
-    ("a(b=[1])", "a number, a word or a tuple", 5),
     ("a(b=1e999)", "a double can hold", None),
     ("a(b=-1e999)", "a double can hold", None),
     ("a.b", "the end", 2),
@@ -175,6 +189,28 @@ def test_a_near_miss_is_refused_with_the_place_and_what_was_expected(text, expec
     assert expected in caught.value.message
     assert character is None or f"at character {character}," in caught.value.message
     assert "A SPEC is" in caught.value.hint
+
+
+#: (text, the SPECs that it stands for)
+SWEEPS = [
+    ("a", ["a"]),
+    ("a(b=[1])", ["a(b=1)"]),
+    ("a(b=[1, 2], c=[x, y])", ["a(b=1, c=x)", "a(b=1, c=y)", "a(b=2, c=x)", "a(b=2, c=y)"]),
+    ("a(b=0, c=[(1, 2), 3])", ["a(b=0, c=(1, 2))", "a(b=0, c=3)"]),
+    ("a(b=f(c=[1, 2]))", ["a(b=f(c=1))", "a(b=f(c=2))"]),
+    ("a(b=[f, g(c=[1, 2])])", ["a(b=f)", "a(b=g(c=1))", "a(b=g(c=2))"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), SWEEPS, ids=[text for text, _ in SWEEPS])
+def test_a_sweep_stands_for_its_layers_in_order(text, expected):
+    assert [one.spec for one in expand(parse(text), 100)] == expected
+
+
+def test_a_sweep_over_too_many_layers_is_refused_before_it_is_expanded():
+    many = f"[{', '.join(map(str, range(1000)))}]"
+    with pytest.raises(RequestError, match="1_000_000 layers"):
+        list(expand(parse(f"a(b={many}, c={many})"), 20_000))
 
 
 def test_a_parameter_given_twice_is_refused():

@@ -40,6 +40,12 @@ def complete_specs(ctx, param, start: str) -> list[str]:
     return [f"{head}{p.name}=" for p in catalog.classes()[name].params if p.name.startswith(last.strip())]
 
 
+def complete_families(ctx, param, start: str) -> list[str]:
+    """Offer the families: the files of layers/."""
+    names = [name.replace("_", "-") for name in discover.names("layers")]
+    return [name for name in names if name.startswith(start)]
+
+
 class Whole(click.ParamType):
     """A whole number that may be written 1000000, 1_000_000 or 1e6."""
 

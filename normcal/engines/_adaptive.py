@@ -13,11 +13,12 @@ import warnings
 import numpy as np
 from scipy.integrate import quad
 
+from normcal.engines._integrals import Integrals
 from normcal.law import Normal
 from normcal.layer import Component
 from normcal.numerics.arrays import ARRAYS
+from normcal.numerics.balls import Ball, ball
 from normcal.numerics.duals import Duals
-from normcal.result import Value
 
 REACH = 38.0
 #: What QUADPACK's estimate leaves out: the rounding of the integrand itself, far in a tail.
@@ -26,26 +27,62 @@ ROUNDING = 1e-12
 SMALLEST = 1e-140
 
 
-def mean_and_rms(components: list[Component], law: Normal, *, forward: bool) -> tuple[Value, Value]:
-    """Return E[g] and sqrt(E[g^2]), g = f(x) forward and f'(x) backward, with errors."""
-    first = [_expectation(c, law, forward, 1) for c in components]
-    second = [_expectation(c, law, forward, 2) for c in components]
-    masses = [c.mass for c in components]
-    mean = math.fsum(m * value for m, (value, _) in zip(masses, first, strict=True))
-    square = math.fsum(m * value for m, (value, _) in zip(masses, second, strict=True))
-    rms = math.sqrt(max(square, 0.0))
-    if not SMALLEST < rms < math.inf:
-        return Value.of(mean, math.inf), Value.of(
-            rms, math.inf
-        )  # squares under- or overflow here, so no error can be stated
-    mean_error = math.fsum(m * error for m, (_, error) in zip(masses, first, strict=True)) + ROUNDING * rms
-    square_error = math.fsum(m * error for m, (_, error) in zip(masses, second, strict=True))
-    return Value(mean, mean_error), Value(rms, square_error / rms + ROUNDING * rms if rms else math.sqrt(square_error))
+class AdaptiveIntegrals(Integrals):
+    """The same integrals as the quadrature engine's, by SciPy; ``used`` says whether any was asked for."""
+
+    def __init__(self) -> None:
+        self.used = False
+
+    def moments_of_f(self, component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
+        self.used = True
+        mean, mean_error = _expectation(component, law, True, 1)
+        square, square_error = _expectation(component, law, True, 2)
+        around, around_error = _expectation(component, law, True, 2, mean)
+        rms = _root(square, square_error, 0.0)
+        size = float(rms.mid)
+        if not SMALLEST < size < math.inf:
+            return Ball(mean, math.inf), Ball(math.sqrt(max(around, 0.0)), math.inf), rms
+        off = mean_error + ROUNDING * size  # the centre is off by as much, and so is every f(x) - centre
+        return Ball(mean, off), _root(around, around_error, off), rms
+
+    def rms_of_slope(self, component: Component, law: Normal) -> Ball:
+        self.used = True
+        return _root(*_expectation(component, law, False, 2), 0.0)
+
+    def line(self, g) -> list[Ball]:
+        self.used = True
+        count = len(g(Ball(np.zeros(1))))
+        return [_over_line(lambda s, i=i: float(g(Ball(np.array([s])))[i].mid[0])) for i in range(count)]
+
+
+def _root(square: float, error: float, off: float) -> Ball:
+    """Return the ball of a root; squares that under- or overflow leave no error to state."""
+    root = math.sqrt(max(square, 0.0))
+    if not SMALLEST < root < math.inf:
+        return Ball(root, math.inf)
+    return Ball(root, min(error / root, math.sqrt(error)) + ROUNDING * root + off)
+
+
+def _over_line(g) -> Ball:
+    """Integrate over the line in pieces, which QUADPACK needs to find a narrow integrand."""
+    with np.errstate(all="ignore"):
+        size = np.abs([g(s) for s in np.arange(-690.0, 691.0, 2.0)])
+    alive = np.flatnonzero(size > 1e-22 * size.max())
+    if not len(alive):
+        return Ball(0.0, math.inf)
+    edges = np.arange(2 * alive[0] - 692, 2 * alive[-1] - 684, 4.0)
+    total, error = 0.0, 0.0
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for left, right in itertools.pairwise(edges):
+            value, its_error = quad(g, left, right, epsabs=1e-13 * size.max(), epsrel=1e-11, limit=60)
+            total, error = total + value, error + its_error
+    return Ball(total, error + ROUNDING * abs(total))
 
 
 def informative_share(components: list[Component], law: Normal, *, forward: bool) -> float:
     """Return the share of draws that carry the variance: (E u^2)^2 / E u^4 of the centred output or the gradient."""
-    centre = mean_and_rms(components, law, forward=True)[0].value if forward else 0.0
+    centre = sum(c.mass * _expectation(c, law, True, 1)[0] for c in components) if forward else 0.0
     second, fourth = (
         sum(c.mass * _expectation(c, law, forward, power, centre)[0] for c in components) for power in (2, 4)
     )
@@ -56,9 +93,12 @@ def informative_share(components: list[Component], law: Normal, *, forward: bool
 def _expectation(c: Component, law: Normal, forward: bool, power: int, centre: float = 0.0) -> tuple[float, float]:
     def integrand(z: float) -> float:
         x = np.float64(law.mean + law.std * z)
-        g = c.f(x, ARRAYS) - centre if forward else Duals(ARRAYS).derivative(c.f, x)
+        g = c.f(x, ARRAYS) - centre if forward else slope(x)
         weight = 1.0 if c.weight is None else c.weight(np.float64(z), ARRAYS)
         return float(g**power * weight * ARRAYS.phi(z))
+
+    def slope(x):
+        return Duals(ARRAYS).derivative(c.f, x) if c.slope is None else c.slope(x, ARRAYS)
 
     edges = _edges(c, law)
     total, error = 0.0, 0.0
@@ -74,7 +114,7 @@ def _edges(c: Component, law: Normal) -> list[float]:
     """Cut at the kinks, and where the function is narrower than the law."""
     cuts = {-REACH, -12.0, -6.0, 0.0, 6.0, 12.0, REACH}
     if law.std:
-        cuts |= {(kink - law.mean) / law.std for kink in c.kinks}
+        cuts |= {(float(ball(kink).mid) - law.mean) / law.std for kink in c.kinks}
         for centre, scale in c.features:
             if scale < law.std:
                 cuts |= {(centre + k * scale - law.mean) / law.std for k in (-64.0, -8.0, 0.0, 8.0, 64.0)}

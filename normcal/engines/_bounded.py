@@ -7,10 +7,26 @@ from dataclasses import replace
 import numpy as np
 
 from normcal.engine import DEFAULT_TOLERANCE, Effort
-from normcal.numerics.balls import Ball
-from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, Value
+from normcal.layer import BACKWARD, Layer
+from normcal.numerics.balls import Ball, hypot, root_of_squares
+from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, Value, parts
 
 SMALLEST_NORMAL = 2.0**-1022
+
+
+def assembled(engine: str, effort: Effort, layer: Layer, direction: str, found, *, finite: bool = False) -> Estimate:
+    """Build the Estimate of what a layer's formulas or integrals gave: moments, a std, or a std for each input."""
+    if direction != BACKWARD:
+        mean, std, rms = found if len(found) == 3 else (*found, hypot(*found))
+        return bounded(engine, effort, mean, std, rms, finite=finite)
+    if not isinstance(found, dict):
+        return bounded(engine, effort, Ball(0.0), found, found, finite=finite)
+    each = {name: bounded(engine, effort, Ball(0.0), std, std, finite=finite) for name, std in found.items()}
+    inputs = layer.inputs or tuple(found)[:1]
+    whole = sum(layer.entries(name) for name in inputs)
+    shares = [(Ball(layer.entries(name)) / whole, found[name]) for name in inputs]
+    std = root_of_squares(shares) if len(inputs) > 1 else found[inputs[0]]
+    return replace(bounded(engine, effort, Ball(0.0), std, std, finite=finite), **parts(layer, each))
 
 
 def bounded(engine: str, effort: Effort, mean: Ball, std: Ball, rms: Ball, *, finite: bool = False) -> Estimate:

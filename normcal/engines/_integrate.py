@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from normcal.engines._integrals import Integrals
 from normcal.law import Normal
 from normcal.layer import Component
 from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot, power_of_two_near
 from normcal.numerics.duals import Dual, Duals, lift
+from normcal.numerics.lines import line_integral
 from normcal.numerics.panels import REACH, Panels, edges_for, rule
 
 ROUNDS = 16
@@ -44,6 +46,19 @@ class _Nodes:
     f: Ball
     slope: Ball
     root: Ball
+
+
+class PanelIntegrals(Integrals):
+    """Moments of components by panels of Gauss-Legendre nodes, integrals over the line by the trapezoidal rule."""
+
+    def moments_of_f(self, component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
+        return forward_moments(component, law)
+
+    def rms_of_slope(self, component: Component, law: Normal) -> Ball:
+        return backward_std(component, law)
+
+    def line(self, g) -> list[Ball]:
+        return line_integral(g)
 
 
 def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
@@ -132,9 +147,12 @@ def _kernel(z: Ball) -> Ball:
 
 
 def backward_std(component: Component, law: Normal) -> Ball:
-    """Return sqrt(E[w(z) f'(x)^2])."""
+    """Return sqrt(E[w(z) f'(x)^2]), or of what the component puts in place of f'."""
     for nodes in _meshes(component, law):
-        std, nodes.panels.coarse = _rms(nodes.panels, nodes.slope * nodes.root)
+        slope = nodes.slope
+        if component.slope is not None:
+            slope = ball(component.slope(nodes.panels.z * law.std + law.mean, BALLS)) + np.zeros(nodes.root.mid.shape)
+        std, nodes.panels.coarse = _rms(nodes.panels, slope * nodes.root)
     if _blurred(component, law):
         return Ball(std.mid, math.inf)  # a spike of f' between two doubles may be all there is
     return Ball(std.mid, std.rad + _unseen(component, law))
@@ -161,7 +179,7 @@ def _first_mesh(component: Component, law: Normal) -> Panels:
 
 def _kinks(component: Component, law: Normal) -> list[Ball]:
     """Return where f may jump in z: at its kinks, and at features too narrow for doubles to resolve."""
-    kinks = [(Ball(kink) - law.mean) / law.std for kink in component.kinks]
+    kinks = [(ball(kink) - law.mean) / law.std for kink in component.kinks]
     centres = [((Ball(x) - law.mean) / law.std, scale / law.std) for x, scale in component.features]
     return kinks + [z for z, scale in centres if scale < BLUR * abs(z.mid) < BLUR * REACH]
 
@@ -228,9 +246,13 @@ def _unseen(component: Component, law: Normal) -> float:
     """Bound what lies beyond the reach of z, per unit of std: from the slopes around kinks and features."""
     if law.std == 0.0:
         return 0.0
-    near = [np.nextafter(kink, side) for kink in component.kinks for side in (-math.inf, math.inf)]
+    kinks = [ball(kink).mid for kink in component.kinks]
+    near = [np.nextafter(kink, side) for kink in kinks for side in (-math.inf, math.inf)]
     wide = [centre + scale * k for centre, scale in component.features for k in (-40.0, -2.0, 0.0, 2.0, 40.0)]
     x = np.array([*near, *wide, law.mean])
-    slope = lift(component.f(Dual(Ball(x), Ball(np.ones(len(x)))), Duals(BALLS))).slope
+    if component.slope is not None:
+        slope = component.slope(Ball(x), BALLS)
+    else:
+        slope = lift(component.f(Dual(Ball(x), Ball(np.ones(len(x)))), Duals(BALLS))).slope
     steepest = float(np.max(np.nan_to_num(ball(slope).upper, nan=math.inf)))
     return UNSEEN * steepest if math.isfinite(steepest) else 0.0

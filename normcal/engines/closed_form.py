@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from normcal.engine import Effort, Engine
 from normcal.law import Normal
-from normcal.layer import FORWARD, Layer
+from normcal.layer import Layer
 from normcal.result import Estimate
 
 
@@ -20,15 +20,11 @@ class ClosedForm(Engine):
             getattr(layer, f"closed_{direction}")(law, None)  # raises the reason before NumPy is loaded
         import numpy as np
 
-        from normcal.engines._bounded import bounded
-        from normcal.numerics.balls import BALLS, Ball, hypot
+        from normcal.engines._bounded import assembled
+        from normcal.numerics.balls import BALLS
 
         with np.errstate(all="ignore"):
-            if direction == FORWARD:
-                mean, std = layer.closed_forward(law, BALLS)
-                return bounded(self.name, effort, mean, std, hypot(mean, std))
-            std = layer.closed_backward(law, BALLS)
-            return bounded(self.name, effort, Ball(0.0), std, std)
+            return assembled(self.name, effort, layer, direction, layer.closed(direction, law, BALLS))
 
 
 ENGINE = ClosedForm()

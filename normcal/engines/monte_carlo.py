@@ -10,12 +10,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
+from dataclasses import replace
 
 from normcal.engine import Effort, Engine, Interrupted
 from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
-from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
+from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value, parts
 
 DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 100_000_000
@@ -36,11 +37,12 @@ class MonteCarlo(Engine):
 
     def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         samples = samples_for(layer, effort.samples)
+        heavy = layer.heavy(direction, law)
         try:
             moments = _sample(layer, direction, law, samples, effort)
         except Interrupted as stop:
-            raise Interrupted(stop.estimate and _estimate(stop.estimate, law, effort)) from None
-        return _estimate(moments, law, effort)
+            raise Interrupted(stop.estimate and _assembled(stop.estimate, layer, law, effort, heavy)) from None
+        return _assembled(moments, layer, law, effort, heavy)
 
     def check_budget(self, layer: Layer, effort: Effort) -> None:
         with contextlib.suppress(Unsupported):  # find() says so if it comes to that
@@ -63,13 +65,29 @@ def samples_for(layer: Layer, asked: int | None) -> int:
     return asked
 
 
-def _estimate(moments, law: Normal, effort: Effort) -> Estimate:
+#: The key of the moments that pool the inputs.
+POOLED = ""
+
+
+def _assembled(moments: dict, layer: Layer, law: Normal, effort: Effort, heavy: str) -> Estimate:
+    """Turn the moments of the parts into an Estimate."""
+    found = {name: _estimate(each, law, effort, heavy) for name, each in moments.items()}
+    pooled = found.pop(POOLED)
+    if not found:
+        return pooled
+    return replace(pooled, **parts(layer, found))
+
+
+def _estimate(moments, law: Normal, effort: Effort, heavy: str) -> Estimate:
     """Turn moments into an Estimate; where the error means nothing, say so and state none."""
     values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
     status, reason = OK, ""
     if not all(map(math.isfinite, (*values[0], *values[1]))):
         values = [(math.inf, math.inf)] * len(values)
         status, reason = TOLERANCE_MISSED, "the squares of the sampled values are larger than the largest double"
+    elif heavy:
+        values = [values[0], *((value, math.inf) for value, _ in values[1:])]
+        status, reason = TOLERANCE_MISSED, f"no standard error can be stated: {heavy}"
     elif moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED
@@ -95,20 +113,33 @@ def _sample(layer: Layer, direction: str, law: Normal, samples: int, effort: Eff
     rows = max(BLOCK_DRAWS // layer.draws(), 1)
     key = DIRECTIONS.index(direction)
 
-    def block(number: int) -> Moments:
+    def block(number: int) -> dict[str, Moments]:
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(effort.seed, spawn_key=(key, number))))
         with np.errstate(all="ignore"):
-            return Moments.of(layer.simulate(direction, rng, min(rows, samples - number * rows), law))
+            found = layer.simulate(direction, rng, min(rows, samples - number * rows), law)
+            return {name: Moments.of(values) for name, values in _pooled(layer, found).items()}
 
     total = None
     try:
         for found in _in_order(block, math.ceil(samples / rows), effort.workers):
-            total = found if total is None else total.merge(found)
+            total = found if total is None else {name: each.merge(found[name]) for name, each in total.items()}
             if effort.progress:
-                effort.progress(total.rows, samples)
+                effort.progress(total[POOLED].rows, samples)
     except KeyboardInterrupt:
         raise Interrupted(total) from None
     return total
+
+
+def _pooled(layer: Layer, found) -> dict:
+    """Put the entries of all inputs side by side: their pooled moments weigh every entry alike."""
+    if not isinstance(found, dict):
+        return {POOLED: found}
+    import numpy as np
+
+    inputs = layer.inputs or tuple(found)[:1]
+    if len(inputs) == 1:
+        return {POOLED: found[inputs[0]], **found}
+    return {POOLED: np.concatenate([found[name] for name in inputs], axis=1), **found}
 
 
 def _in_order(task, count: int, workers: int):

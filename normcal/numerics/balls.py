@@ -9,6 +9,7 @@ unit roundoff and ``GROW`` inflates every radius, which covers that.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -235,8 +236,8 @@ class Balls:
 BALLS = Balls()
 
 
-def root_of_squares(terms: list[tuple[float, Ball]]) -> Ball:
-    """Return the ball of sqrt(sum of weight * x^2), scaled so that no square over- or underflows."""
+def root_of_squares(terms: Sequence[tuple[float | Ball, Ball]]) -> Ball:
+    """Return the ball of sqrt(sum of weight * x^2), weights plain or balls, scaled so that no square over- or underflows."""
     scale = power_of_two_near(max(float(np.max(x.upper)) for _, x in terms))
     total = ball(0.0)
     for weight, x in terms:

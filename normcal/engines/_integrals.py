@@ -1,0 +1,73 @@
+"""What a layer may ask to be integrated, whoever integrates: the ``q`` of ``reduced_forward`` and ``reduced_backward``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from normcal.law import Normal
+from normcal.layer import Component
+from normcal.numerics.balls import Ball, ball, hypot, root_of_squares
+
+Moments = tuple[Ball, Ball, Ball]
+
+
+class Integrals:
+    """Moments of components and integrals over the line; a subclass says how they are found."""
+
+    def moments_of_f(self, component: Component, law: Normal) -> Moments:
+        """Return (mean, std, rms) of f(x) under the component's density."""
+        raise NotImplementedError
+
+    def rms_of_slope(self, component: Component, law: Normal) -> Ball:
+        """Return sqrt(E[w f'^2]), or of what stands in for f'."""
+        raise NotImplementedError
+
+    def line(self, g: Callable[[Ball], Sequence[Ball]]) -> list[Ball]:
+        """Return the integral over the real line of each ball that ``g(s)`` returns."""
+        raise NotImplementedError
+
+    def moments(self, component: Component, law: Normal) -> Moments:
+        """Return (mean, std, rms) of f(x) + xi noise(x)."""
+        mean, std, rms = self.moments_of_f(component, law)
+        if component.noise is None:
+            return mean, std, rms
+        spread = self.moments_of_f(replace(component, f=component.noise, noise=None), law)[2]
+        return mean, hypot(std, spread), hypot(rms, spread)
+
+    def slope(self, component: Component, law: Normal) -> Ball:
+        """Return the rms of the derivative of f(x) + xi noise(x)."""
+        found = self.rms_of_slope(component, law)
+        if component.noise is None:
+            return found
+        return hypot(found, self.rms_of_slope(replace(component, f=component.noise, noise=None), law))
+
+    def mixture(self, components: Sequence[Component], law: Normal) -> Moments:
+        """Mix the components: the variance is that within them plus that between their means."""
+        found = [(c.mass, *self.moments(c, law)) for c in components]
+        if len(found) == 1:
+            return found[0][1:]
+        mean = sum((its_mean * mass for mass, its_mean, _, _ in found), ball(0.0))
+        within = [(mass, std) for mass, _, std, _ in found]
+        between = [(mass, its_mean - mean) for mass, its_mean, _, _ in found]
+        rms = root_of_squares([(mass, its_rms) for mass, _, _, its_rms in found])
+        return mean, root_of_squares(within + between), rms
+
+    def slopes(self, components: Sequence[Component], law: Normal) -> Ball:
+        """Return the root of the sum of the components' mean squared slopes."""
+        return root_of_squares([(c.mass, self.slope(c, law)) for c in components])
+
+
+class NoIntegrals(Integrals):
+    """Answers at once with numbers that mean nothing: enough to see whether a layer asks at all."""
+
+    def moments_of_f(self, component: Component, law: Normal) -> Moments:
+        return Ball(0.0), Ball(1.0), Ball(1.0)
+
+    def rms_of_slope(self, component: Component, law: Normal) -> Ball:
+        return Ball(1.0)
+
+    def line(self, g: Callable[[Ball], Sequence[Ball]]) -> list[Ball]:
+        return [Ball(1.0) for _ in g(Ball(np.zeros(1)))]
