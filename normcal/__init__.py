@@ -1,3 +1,81 @@
-"""normcal: mean and standard deviation of neural-network layers under Gaussian input."""
+"""normcal: mean and standard deviation of neural-network layers under Gaussian input.
 
+>>> import normcal
+>>> found = normcal.compute("gelu")
+>>> round(float(found.forward.std), 12), found.forward.engine
+(0.587914969213, 'closed-form')
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from normcal.layer import Layer
+    from normcal.result import LayerResult, Result
+
+__all__ = ["compute", "table"]
 __version__ = "0.1.0"
+
+
+def compute(spec: str | Layer, **options: Any) -> LayerResult:
+    r"""Return mean, std and gains of one layer, forward and backward.
+
+    Forward: of one entry of :math:`y = f(x)` with :math:`x \sim N(\mathrm{mean}, \mathrm{std}^2)`
+    entrywise. Backward: of one entry of :math:`dx = J(x)^T dy` with :math:`dy \sim N(0, 1)`.
+
+    Parameters
+    ----------
+    spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, or a layer from ``normcal.catalog.layer(SPEC)``.
+    options: those of the command line: ``mean``, ``std``, ``direction``, ``engine``, ``tol``,
+        ``samples``, ``seed``, ``workers``.
+
+    Returns
+    -------
+    The LayerResult that the renderers read: ``.forward`` and ``.backward`` are Estimates (None for a
+    direction not asked for), whose ``.mean``, ``.std``, ``.rms``, ``.gain`` and ``.rms_gain`` are
+    Values: ``.value``, the absolute ``.error`` (a bound, or one standard error; ``.error_kind`` says
+    which), and ``float(...)`` of them. ``.backward.inputs`` and ``.backward.weights`` hold the
+    figures of several inputs and of learned weights by name.
+
+    Raises
+    ------
+    NormcalError: for an unknown layer, parameter or option, with what would be accepted.
+
+    Examples
+    --------
+    >>> relu = compute("relu")
+    >>> round(relu.forward.mean.value, 12), relu.forward.mean.error < 1e-14
+    (0.398942280401, True)
+    >>> round(relu.jacobian_factor.value, 12)
+    1.211173896236
+    """
+    from normcal import catalog, pipeline
+
+    chosen = catalog.layer(spec) if isinstance(spec, str) else spec
+    return pipeline.run(_request(options), [chosen]).layers[0]
+
+
+def table(specs: list[str], **options: Any) -> Result:
+    """Return a Result with a row for each layer that the SPECs stand for; sweeps and wildcards expand in order.
+
+    Parameters and errors are those of ``compute``; ``result.layers`` are LayerResults and
+    ``result.data()`` is the document that ``--format json`` writes.
+
+    >>> found = table(["relu", "leaky_relu(negative_slope=[0.1, 0.2])"])
+    >>> [row.layer.spec for row in found.layers]
+    ['relu', 'leaky_relu(negative_slope=0.1)', 'leaky_relu(negative_slope=0.2)']
+    """
+    from normcal import catalog, pipeline
+
+    return pipeline.run(_request(options), catalog.layers(list(specs)))
+
+
+def _request(options: dict[str, Any]):
+    from normcal.errors import unknown
+    from normcal.request import Request
+
+    for name in options:
+        if name not in Request.names():
+            raise unknown("option", name, Request.names())
+    return Request().updated(options)

@@ -50,12 +50,13 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Heading("References"),
         Items(tuple(map(str, layer.references))),
     ]
-    flat = [
-        {k: v for k, v in r.items() if k not in ("error", "inputs", "weights")}
-        | {f"{k}_error": v for k, v in r.get("error", {}).items()}
-        for r in records
-    ]
-    return Report(data, flat, tuple(blocks))
+    return Report(data, [_flat(record) for record in records], tuple(blocks))
+
+
+def _flat(record: dict) -> dict:
+    """Put the errors of a record beside its values; what is nested deeper stays with the document."""
+    values = {key: value for key, value in record.items() if key not in ("error", "inputs", "weights")}
+    return values | {f"{key}_error": value for key, value in record.get("error", {}).items()}
 
 
 def _tried(engine, layer: Layer, direction: str, request: Request, progress) -> Estimate | str:

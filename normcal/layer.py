@@ -121,11 +121,11 @@ class Layer:
         return ""
 
     def heavy(self, direction: str, law: Normal) -> str:
-        """Return why the fourth moment is infinite, so that a sample's std has no standard error; empty where it is not."""
+        """Return why the fourth moment is infinite, which leaves a sampled std without an error; empty where it is not."""
         return ""
 
     def closed_forward(self, law: Normal, m) -> tuple:
-        """Return (mean, std) of one output entry by the layer's own formula, as balls; (mean, std, rms) where better."""
+        """Return (mean, std), or (mean, std, rms), of one output entry by the layer's own formula, as balls."""
         raise Unsupported(f"no closed form is given for the forward moments of {self.name}")
 
     def closed_backward(self, law: Normal, m):

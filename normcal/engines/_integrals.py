@@ -1,4 +1,4 @@
-"""What a layer may ask to be integrated, whoever integrates: the ``q`` of ``reduced_forward`` and ``reduced_backward``."""
+"""What a layer may ask to be integrated, whoever integrates: the ``q`` of its ``reduced_*`` methods."""
 
 from __future__ import annotations
 
