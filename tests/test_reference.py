@@ -38,9 +38,9 @@ def _found(case, name):
         except Unsupported:
             continue
         for quantity, expected in case.get(direction, {}).items():
-            *part, name = quantity.split(".")
+            *part, what = quantity.split(".")
             of = found.parts[part[0]] if part else found
-            yield f"{direction}.{quantity}", getattr(of, name), Decimal(expected), of
+            yield f"{direction}.{quantity}", getattr(of, what), Decimal(expected), of
 
 
 @pytest.mark.parametrize("name", ENGINES)

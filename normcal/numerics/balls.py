@@ -20,6 +20,8 @@ GROW = 1.0 + 2.0**-48
 ELEMENTARY = 6.0 * U
 #: Relative error granted to the C library's erfc.
 ERFC = 8.0 * U
+#: Terms of a sum smaller than this, relative to the largest.
+NEGLIGIBLE = 2.0**-100
 #: Radii above this are no small perturbation: functions are then bounded from the ends of the ball.
 WIDE = 0.01
 #: The normal density and the tail behind it are 0 in a double well before this.
@@ -97,8 +99,14 @@ class Ball:
 
     def sum(self) -> Ball:
         """Return the sum of all entries, itself rounded only once."""
-        mid = math.fsum(np.ravel(self.mid)) if np.all(np.isfinite(self.mid)) else np.sum(self.mid)
-        return Ball(mid, (np.sum(self.rad) + U * abs(mid)) * GROW)
+        size = np.abs(self.mid)
+        largest = np.max(size, initial=0.0)
+        if not np.isfinite(largest):
+            return Ball(np.sum(self.mid), np.inf)
+        # an exact sum is slow over many magnitudes, and what is this small belongs into the radius
+        counts = size >= largest * NEGLIGIBLE
+        mid = math.fsum(self.mid[counts])
+        return Ball(mid, (np.sum(self.rad) + np.sum(size[~counts]) + U * abs(mid)) * GROW)
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
