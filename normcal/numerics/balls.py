@@ -103,10 +103,12 @@ class Ball:
         largest = np.max(size, initial=0.0)
         if not np.isfinite(largest):
             return Ball(np.sum(self.mid), np.inf)
-        # an exact sum is slow over many magnitudes, and what is this small belongs into the radius
+        # an exact sum is slow over many magnitudes: what is far below its rounding goes into the radius
         counts = size >= largest * NEGLIGIBLE
-        mid = math.fsum(self.mid[counts])
-        return Ball(mid, (np.sum(self.rad) + np.sum(size[~counts]) + U * abs(mid)) * GROW)
+        mid, rest = math.fsum(self.mid[counts]), np.sum(size[~counts])
+        if rest > 0.01 * U * abs(mid):
+            mid, rest = math.fsum(np.ravel(self.mid)), 0.0
+        return Ball(mid, (np.sum(self.rad) + rest + U * abs(mid)) * GROW)
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
