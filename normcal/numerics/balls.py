@@ -106,9 +106,10 @@ class Ball:
         # an exact sum is slow over many magnitudes: what is far below its rounding goes into the radius
         counts = size >= largest * NEGLIGIBLE
         mid, rest = math.fsum(self.mid[counts]), np.sum(size[~counts])
-        if rest > 0.01 * U * abs(mid):
+        spread = np.sum(self.rad)
+        if rest > 0.01 * (spread + U * abs(mid)):
             mid, rest = math.fsum(np.ravel(self.mid)), 0.0
-        return Ball(mid, (np.sum(self.rad) + rest + U * abs(mid)) * GROW)
+        return Ball(mid, (spread + rest + U * abs(mid)) * GROW)
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
@@ -149,6 +150,43 @@ class Balls:
         x = ball(x)
         mid = np.expm1(x.mid)
         return _finite(mid, (np.exp(x.mid) * np.expm1(x.rad) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def log(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.log(x.mid)
+        room = x.rad < x.mid
+        spread = np.where(room, -np.log1p(-np.where(room, x.rad / np.where(room, x.mid, 1.0), 0.0)), np.inf)
+        return _finite(mid, (spread * (1.0 + ELEMENTARY) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def sin(self, x: Ball) -> Ball:
+        x = ball(x)
+        return _wave(np.sin(x.mid), np.cos(x.mid), x.rad, np.minimum(np.abs(x.mid), 1.0))
+
+    def cos(self, x: Ball) -> Ball:
+        x = ball(x)
+        return _wave(np.cos(x.mid), np.sin(x.mid), x.rad, 1.0)
+
+    def arctan(self, x: Ball) -> Ball:
+        """Arc tangent; its slope 1/(1 + x^2) falls away from 0."""
+        x = ball(x)
+        mid = np.arctan(x.mid)
+        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
+        spread = _spread(np.arctan, x, mid, x.rad / (1.0 + near * near))
+        return Ball(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def asinh(self, x: Ball) -> Ball:
+        """Inverse hyperbolic sine; its slope 1/sqrt(1 + x^2) falls away from 0."""
+        x = ball(x)
+        mid = np.arcsinh(x.mid)
+        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
+        spread = _spread(np.arcsinh, x, mid, x.rad / np.hypot(1.0, near))
+        return _finite(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+
+    def floor(self, x: Ball) -> Ball:
+        x = ball(x)
+        mid = np.floor(x.mid)
+        reach = np.where(x.rad > 0.0, x.rad + 2.0 * U * (np.abs(x.mid) + x.rad), 0.0)
+        return Ball(mid, np.maximum(mid - np.floor(x.mid - reach), np.floor(x.mid + reach) - mid) * GROW)
 
     def log1p(self, x: Ball) -> Ball:
         x = ball(x)
@@ -299,6 +337,15 @@ def _spread(f, x: Ball, mid, thin, *, peak: bool = False):
         low, high = f(np.abs(x.mid) + reach), f(np.maximum(np.abs(x.mid) - reach, 0.0))
     ends = np.maximum(high - mid, mid - low) + 4.0 * ELEMENTARY * (np.abs(low) + np.abs(high))
     return np.where(wide, ends, thin)
+
+
+def _wave(mid, slope, rad, size) -> Ball:
+    """Return the ball of a sine from its value and slope: it strays by at most slope r + r^2/2 and never leaves [-1, 1].
+
+    Vector forms of the sine are accurate relative to ``size``, not to a value near one of its zeros.
+    """
+    spread = np.minimum((np.abs(slope) + ELEMENTARY) * rad + 0.5 * rad * rad, rad)
+    return _finite(mid, np.minimum((spread + ELEMENTARY * size) * GROW + TINY, 1.0 + np.abs(mid)))
 
 
 def _sech2(x):
