@@ -314,8 +314,11 @@ def power_of_two_near(size: float) -> float:
 
 def _underflow(a: Ball, b: Ball) -> float:
     """What a product or quotient may lose below the smallest double; an exact zero times anything loses nothing."""
-    exact = any(np.ndim(x.mid) == 0 and x.mid == 0.0 and np.all(x.rad == 0.0) for x in (a, b))
-    return 0.0 if exact else TINY
+    return 0.0 if _exactly_zero(a) or _exactly_zero(b) else TINY
+
+
+def _exactly_zero(x: Ball) -> bool:
+    return not isinstance(x.mid, np.ndarray) and x.mid == 0.0 and bool(np.all(x.rad == 0.0))
 
 
 def _finite(mid, rad) -> Ball:
