@@ -87,6 +87,12 @@ class Layer:
             setattr(self, param.name, param.accept(self.given.get(param.name, param.default), self.name))
         self.check()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layer) and self.spec == other.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
     def check(self) -> None:
         """Derive what was left to the layer and refuse parameters that do not fit together."""
 

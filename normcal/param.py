@@ -70,10 +70,11 @@ class Param:
         from normcal.layer import Elementwise, Layer
 
         found = value
-        if isinstance(value, str):
-            found = catalog.layer(value)
-        elif isinstance(value, Spec):
-            found = catalog.build(value)
+        try:
+            if isinstance(value, (str, Spec)):
+                found = catalog.layer(value) if isinstance(value, str) else catalog.build(value)
+        except RequestError as error:
+            raise RequestError(f"{layer}: {self.name}: {error.message}", error.hint) from None
         if not isinstance(found, Layer):
             self.refuse(value, layer)
         if not isinstance(found, Elementwise) or not found.single:

@@ -10,7 +10,7 @@ from normcal import catalog, engine
 from normcal.engine import Effort
 from normcal.errors import Unsupported
 from normcal.law import STANDARD, Normal
-from normcal.layer import DIRECTIONS
+from normcal.layer import DIRECTIONS, Elementwise
 from normcal.result import BOUND
 
 SAMPLES = 20_000
@@ -18,13 +18,16 @@ SAMPLES = 20_000
 DRAWS, FEWEST = 2_000_000, 150
 #: Parameters vary on narrow layers; the default width is there once, with the defaults.
 NARROW = {"conv": {"in_channels": 4, "out_channels": 6}, "linear": {"in_features": 12, "out_features": 20}}
+#: Scales and shifts around an elementwise layer.
+AROUND = {"input_scale": -2.0, "input_shift": 0.25, "output_scale": 1.5, "output_shift": -0.5}
 #: About 1,500 z-scores are taken with pinned seeds; a correct program exceeds this in one choice of
 #: seeds in 5,000, heavy tails aside, and then at the same place every time.
 Z_LIMIT = 5.5
 
 
 def variants(cls):
-    varied = [{param.name: value} for param in cls.params for value in param.typical]
+    varied = [{param.name: value} for param in cls.params for value in param.typical if not param.quiet]
+    varied += [AROUND] if issubclass(cls, Elementwise) else []
     varied += [{p.name: word} for p in cls.params if isinstance(p.domain, tuple) for word in p.domain]
     given = [{}, *(NARROW.get(cls.name, {}) | params for params in varied)]
     return list({layer.spec: layer for layer in (cls(**params) for params in given)}.values())
