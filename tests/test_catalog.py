@@ -279,7 +279,8 @@ def test_a_name_that_people_know_resolves_to_the_canonical_layer(typed):
 def test_sweeps_expand_in_order_and_say_what_is_wrong_with_one_of_them():
     specs = [layer.spec for layer in catalog.layers(["leaky_relu(negative_slope=[0.01, 0.1, 0.2])", "relu"])]
     assert specs == [*(f"leaky_relu(negative_slope={slope})" for slope in (0.01, 0.1, 0.2)), "relu"]
-    assert [layer.n for layer in catalog.layers(["max_pool(kernel_size=[2, 3, 5])"])] == [4, 9, 25]
+    sizes = [layer.kernel_size for layer in catalog.layers(["max_pool(kernel_size=[2, 3, (5, 4)])"])]
+    assert sizes == [2, 3, (5, 4)]
     with pytest.raises(RequestError, match="keep_prob cannot be 2"):
         catalog.layers(["dropout(keep_prob=[0.5, 2])"])
     with pytest.raises(RequestError, match="stands for 160_000 layers"):
