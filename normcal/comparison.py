@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from normcal import arithmetic, catalog, engine, pipeline
 from normcal.errors import RequestError, echo, unknown
 from normcal.request import Request
-from normcal.result import PATHS, Value
+from normcal.result import Value, check_path
 
 EQUAL, SAMPLING, SLIP = "equal to the printed digits", "within the sampling error", "slip"
 #: Two-sided 0.27 % of a normal law.
@@ -92,8 +92,7 @@ def _checked(entry: dict) -> tuple[str, str]:
             raise RequestError(
                 f"'{key}' of an entry of 'printed' must be text, not {echo(entry.get(key))}.", "Quote it."
             )
-    if entry["quantity"] not in PATHS:
-        raise unknown("quantity", entry["quantity"], PATHS)
+    check_path(entry["quantity"])
     for key in ("where", "remark"):
         if not isinstance(entry.get(key, ""), str):
             raise RequestError(f"'{key}' of an entry of 'printed' must be text, not {echo(entry[key])}.", "Quote it.")

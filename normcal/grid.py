@@ -6,7 +6,7 @@ from normcal import catalog, pipeline
 from normcal.errors import RequestError, echo, unknown
 from normcal.report import Heading, Number, Table
 from normcal.request import Request
-from normcal.result import PATHS
+from normcal.result import check_path
 
 _KEYS = ("title", "corner", "rows", "columns")
 
@@ -22,8 +22,7 @@ class Grid:
         self.corner = str(described.get("corner", ""))
         self.rows = _mapping("rows", described.get("rows"))
         for path in self.rows.values():
-            if path not in PATHS:
-                raise unknown("quantity", str(path), PATHS)
+            check_path(str(path))
         self.columns = {
             label: _cells(label, specs, self.rows)
             for label, specs in _mapping("columns", described.get("columns")).items()

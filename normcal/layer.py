@@ -127,7 +127,7 @@ class Layer:
         return ""
 
     def heavy(self, direction: str, law: Normal) -> str:
-        """Return why the fourth moment is infinite, which leaves a sampled std without an error; empty where it is not."""
+        """Return why the fourth moment is infinite, so that a sampled std has no error; empty where it is not."""
         return ""
 
     def closed_forward(self, law: Normal, m) -> tuple:

@@ -31,7 +31,7 @@ def full(classes: list[type[Layer]]) -> Report:
     layers = [cls() for cls in classes]
     blocks: list[Block] = []
     for family in dict.fromkeys(catalog.family(cls) for cls in classes):
-        blocks.append(Heading(f"Family: {family}"))
+        blocks.append(Heading(family.capitalize()))
         for layer in layers:
             if catalog.family(type(layer)) == family:
                 blocks += _section(layer)
@@ -58,7 +58,7 @@ def _row(layer: Layer) -> tuple:
 
 def _section(layer: Layer) -> list[Block]:
     cls = type(layer)
-    blocks: list[Block] = [Heading(layer.name), Paragraph(cls.summary()), Formula(cls.formula, cls.latex)]
+    blocks: list[Block] = [Heading(layer.name, level=2), Paragraph(cls.summary()), Formula(cls.formula, cls.latex)]
     facts = [f"Engines: {_engines(_serving(layer))}"]
     if layer.inputs:
         facts.append(f"Inputs: {', '.join(layer.inputs)}")

@@ -44,7 +44,10 @@ Cell = str | Number | Error | Formula
 
 @dataclass(frozen=True)
 class Heading:
+    """A heading; ``level`` 0 is the document's own."""
+
     text: str
+    level: int = 1
 
 
 @dataclass(frozen=True)

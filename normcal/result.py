@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from normcal import __version__
+from normcal.errors import unknown
 from normcal.law import STANDARD, Normal
-from normcal.layer import DIRECTIONS, Layer
+from normcal.layer import BACKWARD, DIRECTIONS, Layer
 
 SCHEMA = "normcal/1"
 BOUND, STANDARD_ERROR = "bound", "standard-error"
@@ -157,7 +158,9 @@ class LayerResult:
         direction, *part, name = path.split(".")
         found = getattr(self, direction)
         for one in part:
-            found = found and found.parts.get(one)
+            if found is not None and one not in found.parts:
+                raise unknown(f"input or learned weight of {self.layer.spec}:", one, found.parts)
+            found = found and found.parts[one]
         return Value() if found is None else getattr(found, name)
 
     def data(self) -> dict:
@@ -200,3 +203,11 @@ class Result:
 
 
 PATHS = (*(f"{direction}.{q}" for direction in DIRECTIONS for q in QUANTITIES), "jacobian_factor")
+
+
+def check_path(path: str) -> None:
+    """Refuse what names no quantity: one of PATHS, or ``backward.NAME.std`` of a layer's input or learned weight."""
+    steps = path.split(".")
+    of_part = len(steps) == 3 and steps[0] == BACKWARD and steps[1].isidentifier() and steps[2] in QUANTITIES
+    if path not in PATHS and not of_part:
+        raise unknown("quantity", path, PATHS)

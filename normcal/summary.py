@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from normcal.report import Block, Cell, Error, Items, Number, Paragraph, Report, Table
+from normcal.catalog import family
+from normcal.report import Block, Cell, Error, Heading, Items, Number, Paragraph, Report, Table
 from normcal.result import BOUND, QUANTITIES, STANDARD_ERROR, Estimate, LayerResult, Result, Value
 
 _ENGINES = "engine"
+#: A table of more rows than this is shown family by family.
+MOST_UNGROUPED = 60
 #: column -> quantity, of the wide table
 _COLUMNS = {
     "fwd mean": "forward.mean",
@@ -39,14 +42,29 @@ def by_direction(result: Result) -> Report:
 def by_layer(result: Result, more: list[Block] | None = None) -> Report:
     """Return the report of ``table``: one row a layer, then what else the config asks for."""
     names = {column: path for column, path in _COLUMNS.items() if _asked(result, path)}
-    rows: list[tuple[Cell, ...]] = []
-    for row in result.layers:
-        numbers = [_number(row, path) for path in names.values()]
-        engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
-        worst = max(estimate.relative_error for _, estimate in _directions(row))
-        rows.append((row.layer.spec, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)))
-    table = Table(("layer", *names, _ENGINES, "relative error"), tuple(rows), words=("layer", _ENGINES))
-    return _report(result, [table, *_gradients(result), *(more or [])])
+    columns = ("layer", *names, _ENGINES, "relative error")
+    blocks: list[Block] = []
+    for heading, rows in _groups(result):
+        lines = tuple(_line(row, names) for row in rows)
+        blocks += [*heading, Table(columns, lines, words=("layer", _ENGINES))]
+    return _report(result, [*blocks, *_gradients(result), *(more or [])])
+
+
+def _groups(result: Result) -> list[tuple[list[Block], list[LayerResult]]]:
+    """Return the rows as they are or, where they are many, family by family under headings."""
+    if len(result.layers) <= MOST_UNGROUPED:
+        return [([], list(result.layers))]
+    families = dict.fromkeys(family(type(row.layer)) for row in result.layers)
+    return [
+        ([Heading(name)], [row for row in result.layers if family(type(row.layer)) == name]) for name in families
+    ]
+
+
+def _line(row: LayerResult, names: dict[str, str]) -> tuple[Cell, ...]:
+    numbers = [_number(row, path) for path in names.values()]
+    engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
+    worst = max(estimate.relative_error for _, estimate in _directions(row))
+    return row.layer.spec, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)
 
 
 def _gradients(result: Result) -> list[Block]:
@@ -58,7 +76,8 @@ def _gradients(result: Result) -> list[Block]:
         for name, part in row.backward.parts.items()
     ]
     columns = ("layer", "gradient of", "std", "gain")
-    return [Table(columns, tuple(rows), words=columns[:2])] if rows else []
+    heading = [Heading("Gradients of several inputs and of learned weights")]
+    return [*heading, Table(columns, tuple(rows), words=columns[:2])] if rows else []
 
 
 def _number(row: LayerResult, path: str) -> Number:

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import normcal
-from tests.program import ROOT, environment
+from tests.program import ROOT, environment, succeed
 
 MODULES = sorted(info.name for info in pkgutil.walk_packages(normcal.__path__, "normcal."))
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))) if path.exists()]
@@ -62,6 +62,12 @@ def test_there_are_examples_at_all():
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_the_python_examples_of_a_page_hold(path):
     assert doctest.testfile(str(path), module_relative=False, encoding="utf-8").failed == 0
+
+
+def test_the_page_of_layers_is_what_the_layers_say():
+    page = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
+    advice = "regenerate it: normcal layers --details -o docs/layers.md"
+    assert page == succeed("layers", "--details", "--format", "markdown").stdout, advice
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def _empty(block: Block) -> bool:
 
 def _block(block: Block, view: View) -> str:
     if isinstance(block, Heading):
-        return f"## {block.text}"
+        return f"{'#' * (block.level + 1)} {block.text}"
     if isinstance(block, Formula):
         return f"$$\n{block.latex}\n$$"
     if isinstance(block, Items):
