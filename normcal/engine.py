@@ -23,8 +23,8 @@ class Effort:
     """How hard an engine may work; every engine reads what concerns it.
 
     ``tol`` is the relative error that a deterministic engine must reach (None: 1e-12).
-    ``samples`` None means a million draws, fewer for layers that take many numbers each. ``progress`` is called with
-    (done, total) draws.
+    ``samples`` None means a million draws, fewer for layers that take many numbers each, and far fewer where
+    ``auto`` samples for want of another engine. ``progress`` is called with (done, total) draws.
     """
 
     tol: float | None = None
@@ -67,6 +67,10 @@ class Engine:
         except Unsupported:
             return False
         return True
+
+    def unasked(self, layer: Layer, effort: Effort) -> Effort:
+        """Return the effort to make where ``auto`` came to this engine for want of another."""
+        return effort
 
     def check_budget(self, layer: Layer, effort: Effort) -> None:
         """Raise RequestError for more work than can be done, before any of it is."""
@@ -161,7 +165,7 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
         if missed and engine.samples:
             break  # sampling never beats a bound that a deterministic engine could state
         try:
-            found = engine.estimate(layer, direction, law, effort)
+            found = engine.estimate(layer, direction, law, engine.unasked(layer, effort))
         except Unsupported:
             continue
         if found.status not in (TOLERANCE_MISSED, OVERFLOW):

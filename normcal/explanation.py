@@ -65,7 +65,7 @@ def _tried(engine, layer: Layer, direction: str, request: Request, progress) -> 
 
     effort = request.effort(None if progress is None else lambda done, total: progress(layer.spec, done, total))
     if engine.samples and effort.samples is None:
-        effort = replace(effort, samples=max(min(DEFAULT_SAMPLES, 10**8 // _draws(layer)), 1000))
+        effort = replace(effort, samples=max(min(DEFAULT_SAMPLES, 10**7 // _draws(layer)), 1000))
     try:
         return engine.estimate(layer, direction, request.law, effort)
     except Unsupported as reason:

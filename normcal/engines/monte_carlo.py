@@ -20,6 +20,9 @@ from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value
 
 DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 100_000_000
+#: Numbers drawn where nobody asked for sampling: a fraction of a second, and rows enough to state an error.
+UNASKED_DRAWS = 2_000_000
+FEWEST = 250
 MOST_DRAWS = 1_000_000_000_000
 #: Random numbers in a block: small enough to stay in cache, large enough to hide the overhead.
 BLOCK_DRAWS = 32_768
@@ -43,6 +46,12 @@ class MonteCarlo(Engine):
         except Interrupted as stop:
             raise Interrupted(stop.estimate and _assembled(stop.estimate, layer, law, effort, heavy)) from None
         return _assembled(moments, layer, law, effort, heavy)
+
+    def unasked(self, layer: Layer, effort: Effort) -> Effort:
+        if effort.samples is not None:
+            return effort
+        samples = max(min(DEFAULT_SAMPLES, UNASKED_DRAWS // layer.draws()), FEWEST)
+        return replace(effort, samples=samples)
 
     def check_budget(self, layer: Layer, effort: Effort) -> None:
         with contextlib.suppress(Unsupported):  # find() says so if it comes to that
