@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what type checkers read as true; importing typing would cost more than the whole package
 if TYPE_CHECKING:
+    from typing import Any
+
     from normcal.layer import Layer
     from normcal.result import LayerResult, Result
 

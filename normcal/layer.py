@@ -49,7 +49,8 @@ class Component:
     f or f' jumps, ``features`` pairs (x, scale) around which f changes. ``weight(z, m)`` is a
     density relative to the normal one and integrates to 1 in the forward direction. ``slope(x, m)``
     is what the backward pass uses in place of f'. ``noise(x, m)`` makes the term
-    :math:`f(x) + \xi\,\mathrm{noise}(x)` with an independent :math:`\xi` of mean 0 and variance 1.
+    :math:`f(x) + \xi\,\mathrm{noise}(x)` with an independent :math:`\xi` of mean 0, variance 1 and
+    :math:`E\xi^4` = ``kurtosis``, which tells how many draws a sample needs.
     """
 
     f: Callable[[Any, Any], Any]
@@ -59,6 +60,7 @@ class Component:
     weight: Callable[[Any, Any], Any] | None = None
     slope: Callable[[Any, Any], Any] | None = None
     noise: Callable[[Any, Any], Any] | None = None
+    kurtosis: float = 3.0
 
 
 class Layer:

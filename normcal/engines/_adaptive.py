@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from scipy.integrate import quad
@@ -82,10 +83,15 @@ def _over_line(g) -> Ball:
 
 def informative_share(components: list[Component], law: Normal, *, forward: bool) -> float:
     """Return the share of draws that carry the variance: (E u^2)^2 / E u^4 of the centred output or the gradient."""
+    noises = [replace(c, f=c.noise, noise=None, slope=None) for c in components if c.noise is not None]
     centre = sum(c.mass * _expectation(c, law, True, 1)[0] for c in components) if forward else 0.0
     second, fourth = (
         sum(c.mass * _expectation(c, law, forward, power, centre)[0] for c in components) for power in (2, 4)
     )
+    second_of_noise = sum(c.mass * _expectation(c, law, forward, 2)[0] for c in noises)
+    fourth_of_noise = sum(c.mass * c.kurtosis * _expectation(c, law, forward, 4)[0] for c in noises)
+    fourth += 6.0 * second * second_of_noise + fourth_of_noise  # dependence between the parts is left out
+    second += second_of_noise
     fourth *= 1.0 if forward else 3.0  # E dy^4
     return second * second / fourth if fourth > 0.0 else 0.0
 

@@ -120,7 +120,7 @@ def test_memory_does_not_grow_with_the_samples():
     """20 million draws are 160 MB of doubles; a run that held them, or a tenth of them, would show."""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
-    assert after < before + 8 and after < 200, f"peak {before} MB grew to {after} MB"
+    assert after < before + 16 and after < 200, f"peak {before} MB grew to {after} MB"
 
 
 # --- coverage ---
