@@ -17,21 +17,29 @@ Examples:
   normcal compute "*_pool" --format csv"""
 )
 @_options.specs
+@click.option(
+    "--weights",
+    metavar="FILE[:KEY]",
+    help="Fixed weights of linear or conv from a .npy, .npz or .safetensors file; never unpickled.",
+)
 @_options.computation
 @_options.output
-def command(specs, format, digits, output, **options) -> None:
+def command(specs, weights, format, digits, output, **options) -> None:
     """Compute mean, standard deviation and gains of layers, forward and backward.
 
     SPEC is a layer's name, or name(param=value, ...), such as "max_pool(kernel_size=3, ndim=2)";
     the wildcards * and ? match names.
     """
     from normcal import catalog, pipeline, summary
+    from normcal import weights as from_file
     from normcal.cli import INTERRUPTED
     from normcal.commands._output import Output
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
-    layers = catalog.layers(_options.need_specs(specs, "compute"))
+    named = _options.need_specs(specs, "compute")
+    fixed = None if weights is None else from_file.layer(named, weights)
+    layers = [fixed] if fixed else catalog.layers(named)
     request = Request().updated(options)
     target = Output.checked(format, digits, output)
     with Progress() as progress:
@@ -39,4 +47,5 @@ def command(specs, format, digits, output, **options) -> None:
     if result.interrupted:
         target.write_interrupted(summary.by_direction(result))
         raise click.exceptions.Exit(INTERRUPTED)
-    target.write(summary.by_direction(result))
+    report = summary.by_direction(result)
+    target.write(from_file.extended(report, fixed, request.law) if fixed else report)

@@ -39,7 +39,7 @@ DOCUMENTED = {
     "weight_norm": lambda i, o: mpf(1) / i,
     "unit_fan_out": lambda i, o: mpf(1) / o,
 }
-INITS = catalog.find("linear").params[2].domain
+INITS = tuple(DOCUMENTED)
 LAWS = [STANDARD, Normal(0.5, 2.0), Normal(-3.0, 0.0), Normal(1e-200, 1e-210), Normal(0.0, 1e200)]
 
 
@@ -182,7 +182,7 @@ def test_nested_loops_with_documented_weights_give_the_same_moments(case, name):
 @pytest.mark.parametrize("init", ["unit_fan_in", "weight_norm", "unit_fan_out"])
 def test_unit_vectors_have_their_norm_exactly(init):
     layer = catalog.layer(f"conv(in_channels=3, out_channels=4, kernel_size=2, init={init}, gain=1.5)")
-    w = layer._draw_weights(np.random.default_rng(0), 7)
+    w = layer.initialiser.draw(np.random.default_rng(0), 7)
     norms = np.sqrt((w**2).sum(axis=(1, 3) if init == "unit_fan_out" else (2, 3)))
     assert np.allclose(norms, 1.5, rtol=1e-14)
 
@@ -216,3 +216,268 @@ def test_parameters_that_cannot_be_are_refused(spec):
 
 def test_other_names_of_a_linear_layer():
     assert {catalog.layer(name).name for name in ("dense", "fully_connected", "inner_product")} == {"linear"}
+
+
+# -- geometry: dilation, groups, transposed ------------------------------------------------------
+
+GEOMETRIES = {
+    "plain": {"kernel": 3, "stride": 1, "dilation": 1, "groups": 1},
+    "strided": {"kernel": 3, "stride": 2, "dilation": 1, "groups": 1},
+    "dilated": {"kernel": 3, "stride": 1, "dilation": 2, "groups": 1},
+    "dilated-with-its-stride": {"kernel": 3, "stride": 2, "dilation": 2, "groups": 1},
+    "stride-beyond-the-kernel": {"kernel": 2, "stride": 3, "dilation": 1, "groups": 2},
+    "grouped": {"kernel": 2, "stride": 1, "dilation": 1, "groups": 2},
+    "all-at-once": {"kernel": 4, "stride": 3, "dilation": 2, "groups": 2},
+}
+
+
+def spec_of(name, geometry, more=""):
+    return (
+        f"{name}(in_channels=4, out_channels=6, kernel_size={geometry['kernel']}, stride={geometry['stride']}, ndim=1, "
+        f"dilation={geometry['dilation']}, groups={geometry['groups']}{more})"
+    )
+
+
+def convolved(w, x, geometry, side):
+    """A convolution on a long line by loops, and its adjoint by the same loops: y, and dx for dy = ``side``."""
+    rows, channels, length = x.shape
+    k, s, d, g = (geometry[name] for name in ("kernel", "stride", "dilation", "groups"))
+    outputs = w.shape[1]
+    count = (length - d * (k - 1) - 1) // s + 1
+    y, dx = np.zeros((rows, outputs, count)), np.zeros_like(x)
+    for o, p, t in itertools.product(range(outputs), range(count), range(k)):
+        group = o // (outputs // g)
+        for i in range(channels // g):
+            channel = group * (channels // g) + i
+            y[:, o, p] += w[:, o, i, t] * x[:, channel, p * s + t * d]
+            dx[:, channel, p * s + t * d] += w[:, o, i, t] * side[:, o, p]
+    return y, dx
+
+
+@functools.cache
+def on_a_line(name, case, init, rows=3000):
+    """Moments of y and dx at interior positions, with weights of a mean: by loops over a line."""
+    geometry, rng, law = GEOMETRIES[case], np.random.default_rng(9), Normal(0.5, 1.2)
+    length, g = 41, geometry["groups"]
+    transposed = name == "conv_transpose"
+    out, inside = (4, 6 // g) if transposed else (6, 4 // g)
+    shape = (rows, out, inside, geometry["kernel"])
+    w = rng.uniform(-0.5, 1.0, shape) if init == "uniform" else rng.standard_normal(shape)
+    across = length, (length - geometry["dilation"] * (geometry["kernel"] - 1) - 1) // geometry["stride"] + 1
+    low, high = rng.standard_normal((rows, inside * g, across[0])), rng.standard_normal((rows, out, across[1]))
+    x, dy = (high, low) if transposed else (low, high)
+    x = law.mean + law.std * x
+    if transposed:
+        (dx, _), (_, y) = convolved(w, dy, geometry, x), convolved(w, dy, geometry, x)
+    else:
+        y, dx = convolved(w, x, geometry, dy)
+    period, edge = geometry["stride"], geometry["dilation"] * (geometry["kernel"] - 1)
+    start = -(-edge // period) * period
+    whole = slice(start, start + (length - 2 * start) // period * period)
+    return law, (y[:, :, whole], dx) if transposed else (y, dx[:, :, whole])
+
+
+@pytest.mark.parametrize("init", ["normal", "uniform(a=-0.5, b=1)"])
+@pytest.mark.parametrize("case", GEOMETRIES)
+@pytest.mark.parametrize("name", ["conv", "conv_transpose"])
+def test_nested_loops_on_a_long_line_give_the_moments_of_the_formula(name, case, init):
+    """Weights with a mean too: where a stride leaves positions unalike, their means spread the variance."""
+    law, (y, dx) = on_a_line(name, case, init.partition("(")[0])
+    layer = catalog.layer(spec_of(name, GEOMETRIES[case], f", init={init}"))
+    forward, backward = (engine.get("closed-form").estimate(layer, d, law, Effort()) for d in ("forward", "backward"))
+    for values, found in ((y, forward), (dx, backward)):
+        each = values.reshape(len(values), -1)
+        means, squares = each.mean(axis=1), (each**2).mean(axis=1)
+        assert abs(means.mean() - found.mean.value) <= 5.0 * means.std() / math.sqrt(len(means))
+        assert abs(squares.mean() - found.rms.value**2) <= 5.0 * squares.std() / math.sqrt(len(squares))
+
+
+@pytest.mark.parametrize("case", GEOMETRIES)
+def test_the_map_of_a_simulation_sends_back_what_it_sent_forward(case):
+    """<dy, W x> = <W' dy, x> for the simulated passes, and a window sees its taps at their distance."""
+    layer = catalog.layer(spec_of("conv", GEOMETRIES[case], ", init=normal"))
+    rng = np.random.default_rng(0)
+    g, taps = GEOMETRIES[case]["groups"], layer.taps
+    w = rng.standard_normal((1, 6, 4 // g, taps.taps))
+    x, dy = rng.standard_normal((1, g, 4 // g, taps.positions)), rng.standard_normal((1, g, 6 // g, taps.windows))
+    assert np.sum(dy * layer._gather(w, x)) == pytest.approx(np.sum(layer._scatter(w, dy) * x), rel=1e-12)
+    steps = (taps.index - taps.index[:, :1]) % taps.positions
+    assert np.array_equal(steps, np.tile(np.arange(taps.taps) * GEOMETRIES[case]["dilation"], (taps.windows, 1)))
+
+
+@pytest.mark.parametrize("case", GEOMETRIES)
+def test_a_transposed_convolution_swaps_the_directions_of_a_convolution(case):
+    """With weights of one law the std of dx of the one is the std of y of the other, and the other way round."""
+    there, back = (
+        {d: compute(spec_of(name, GEOMETRIES[case], more), d).std.value for d in ("forward", "backward")}
+        for name, more in (("conv", ", init=normal"), ("conv_transpose", ", init=normal"))
+    )
+    g, taps, step = (GEOMETRIES[case][name] for name in ("groups", "kernel", "stride"))
+    assert there == pytest.approx({"forward": math.sqrt(4 / g * taps), "backward": math.sqrt(6 / g * taps / step)})
+    assert back == pytest.approx({"forward": math.sqrt(4 / g * taps / step), "backward": math.sqrt(6 / g * taps)})
+
+
+def test_a_depthwise_convolution_is_a_grouped_one():
+    one = catalog.layer("depthwise_conv(channels=8, multiplier=2, stride=2, init=torch_default, bias=uniform)")
+    same = catalog.layer("conv(in_channels=8, out_channels=16, groups=8, stride=2, init=torch_default, bias=uniform)")
+    for direction in ("forward", "backward"):
+        assert compute(one.spec, direction).std == compute(same.spec, direction).std
+    assert compute("depthwise_conv(kernel_size=3)", "backward").std.value == pytest.approx(1.0, rel=1e-15)
+
+
+# -- gradients of weights and biases -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positions", [1, 49])
+def test_the_gradient_of_a_weight_is_the_rms_of_the_input_for_each_position(positions):
+    law = Normal(1.5, 2.0)
+    found = compute(f"conv(positions={positions}, bias=zeros)", "backward", law).weights
+    assert found["weight"].std.value == pytest.approx(2.5 * math.sqrt(positions), rel=1e-15)
+    assert found["bias"].std.value == pytest.approx(math.sqrt(positions), rel=1e-15)
+
+
+def test_the_bias_of_a_transposed_convolution_sums_over_more_positions_than_its_weights():
+    found = compute("conv_transpose2d(stride=(2, 3), positions=5, bias=uniform)", "backward").weights
+    assert found["bias"].std.value == pytest.approx(math.sqrt(5 * 6), rel=1e-15)
+    assert found["weight"].std.value == pytest.approx(math.sqrt(5), rel=1e-15)
+
+
+@pytest.mark.parametrize("spec", ["linear(in_features=3, out_features=4", "conv(in_channels=2, out_channels=3, ndim=1",
+                                  "conv_transpose(in_channels=2, out_channels=3, ndim=1, stride=2"])  # fmt: skip
+@pytest.mark.parametrize("init", ["kaiming_normal", "weight_norm(v_norm=0.5), gain=2"])
+def test_simulated_gradients_of_weights_agree_with_their_formula(spec, init):
+    spec, law = f"{spec}, init={init}, positions=5, bias=uniform)", Normal(0.7, 1.3)
+    formula, sample = compute(spec, "backward", law), None
+    sample = engine.get("monte-carlo").estimate(catalog.layer(spec), "backward", law, Effort(samples=8000))
+    assert set(formula.weights) == set(sample.weights)
+    for name, part in formula.weights.items():
+        assert abs(part.std.value - sample.weights[name].std.value) <= 5.0 * sample.weights[name].std.error, name
+
+
+def test_the_gradient_through_a_row_norm_is_that_of_the_difference_quotient():
+    """(g/|v|)(dW - w (w.dW)) with w = v/|v|, and w.dW for the gain: Salimans & Kingma 2016, equation 3."""
+    rng = np.random.default_rng(2)
+    v, dw, gain, step = rng.standard_normal(6), rng.standard_normal(6), 1.7, 1e-6
+    loss = lambda v, g: dw @ (g * v / np.sqrt(v @ v))  # noqa: E731
+    w, norm = v / np.sqrt(v @ v), np.sqrt(v @ v)
+    quotient = [(loss(v + e, gain) - loss(v - e, gain)) / (2 * step) for e in step * np.eye(6)]
+    assert np.allclose(gain / norm * (dw - w * (w @ dw)), quotient, atol=1e-8)
+    assert (loss(v, gain + step) - loss(v, gain - step)) / (2 * step) == pytest.approx(w @ dw, rel=1e-7)
+    layer = f"linear(in_features=6, init=weight_norm(v_norm={float(norm)!r}), gain=1.7)"
+    stated = compute(layer, "backward").weights["weight_v"].std.value
+    assert stated == pytest.approx(gain / norm * math.sqrt(1 - 1 / 6), rel=1e-14)
+
+
+def test_a_row_of_one_weight_passes_no_gradient_through_its_norm():
+    found = compute("linear(in_features=1, init=weight_norm)", "backward").weights
+    assert found["weight_v"].std.value == 0.0 and found["weight_g"].std.value == 1.0
+
+
+# -- bias, means, DropConnect, embedding ---------------------------------------------------------
+
+
+def test_the_bias_of_pytorch_adds_a_third_over_the_fan_in():
+    """U(-1/sqrt n, 1/sqrt n) has the variance 1/(3n), and so have the weights: Var y = (s^2 + m^2)/3 + 1/(3n)."""
+    spec = "linear(in_features=12, init=torch_default, bias={})"
+    with mp.workdps(30):
+        assert_value(compute(spec.format("uniform"), law=Normal(1.0, 2.0)).std, mp.sqrt(mpf(5) / 3 + mpf(1) / 36))
+        assert_value(compute(spec.format("zeros"), law=Normal(1.0, 2.0)).std, mp.sqrt(mpf(5) / 3))
+
+
+def test_weights_with_a_mean_shift_the_output():
+    """n E w m = 10 / 2 * 3; Var y = n (E w^2 s^2 + Var w m^2) = 10 (4/3 + 9/12) with U(0, 1)."""
+    found = compute("linear(in_features=10, init=uniform(a=0, b=1))", law=Normal(3.0, 2.0))
+    with mp.workdps(30):
+        assert_value(found.mean, mpf(15))
+        assert_value(found.std, mp.sqrt(10 * (mpf(4) / 3 + mpf(9) / 12)))
+
+
+@pytest.mark.parametrize(("scaling", "factor"), [("plain", 1.0), ("inverted", 1 / 0.8), ("unit", 0.8**-0.5)])
+def test_drop_connect_scales_like_dropout_of_every_weight(scaling, factor):
+    spec = f"drop_connect(keep_prob=0.8, scaling={scaling})"
+    expected = pytest.approx(factor * math.sqrt(0.8), rel=1e-14)
+    assert compute(spec).std.value == compute(spec, "backward").std.value == expected
+    assert compute(spec, "backward").weights["weight"].std.value == expected
+    assert catalog.layer("drop_connect(drop_prob=0.25)").keep_prob == 0.75
+
+
+@pytest.mark.parametrize("positions", [1, 3])
+def test_drop_connect_agrees_with_loops_over_its_masks(positions):
+    rng, law, rows, q = np.random.default_rng(4), Normal(0.5, 1.0), 4000, 0.6
+    w = rng.uniform(0.0, 1.0, (rows, 3, 5))
+    gradient, y = np.zeros_like(w), None
+    for _ in range(positions):
+        x, dy = law.mean + law.std * rng.standard_normal((rows, 5)), rng.standard_normal((rows, 3))
+        mask = (rng.random(w.shape) < q) / q
+        y = np.stack([sum(mask[:, i, j] * w[:, i, j] * x[:, j] for j in range(5)) for i in range(3)], axis=1)
+        gradient += mask * dy[:, :, None] * x[:, None, :]
+    spec = f"drop_connect(in_features=5, out_features=3, keep_prob={q}, init=uniform, positions={positions})"
+    for values, found in ((y, compute(spec, law=law)), (gradient, compute(spec, "backward", law).weights["weight"])):
+        squares = (values.reshape(rows, -1) ** 2).mean(axis=1)
+        assert abs(squares.mean() - found.rms.value**2) <= 5.0 * squares.std() / math.sqrt(rows)
+
+
+def test_an_embedding_has_the_moments_of_its_table_and_gradients_of_the_rows_that_tokens_name():
+    spec = "embedding(num_embeddings=50, embedding_dim=4, tokens=8, init=normal(mean=0.5, std=2))"
+    found = compute(spec, law=Normal(7.0, 3.0))
+    assert (found.mean.value, found.std.value) == (0.5, 2.0)
+    assert compute(spec, "backward").std.value == pytest.approx(0.4, rel=1e-15)
+    sample = engine.get("monte-carlo").estimate(catalog.layer(spec), "backward", STANDARD, Effort(samples=4000))
+    assert abs(sample.std.value - 0.4) <= 5.0 * sample.std.error
+    assert "a token has no gradient" in catalog.layer(spec).notes(STANDARD)[0]
+
+
+# -- names and refusals --------------------------------------------------------------------------
+
+NAMES = {
+    "Conv1d": "conv", "conv2d": "conv", "Conv3d": "conv", "ConvTranspose2d": "conv_transpose",
+    "Conv2DTranspose": "conv_transpose", "DepthwiseConv2D": "depthwise_conv", "Embedding": "embedding",
+    "Linear": "linear", "Dense": "linear", "DropConnect": "drop_connect", "deconv": "conv_transpose",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", NAMES)
+def test_a_layer_answers_to_the_names_of_the_frameworks(given):
+    layer = catalog.layer(given)
+    assert layer.name == NAMES[given]
+    if given[-1] == "d" and given[-2].isdigit():
+        assert layer.ndim == int(given[-2])
+
+
+REFUSED = {
+    "conv(groups=3)": "groups=3 does not divide in_channels=64",
+    "conv(out_channels=6, groups=4)": "groups=4 does not divide out_channels=6",
+    "conv(padding=-1)": "padding cannot be -1",
+    "conv(padding=full)": "padding cannot be 'full'",
+    "conv(padding=(1, 1, 1))": "padding has 3 entries for ndim=2",
+    "conv(dilation=0)": "dilation cannot be 0",
+    "conv(dilation=(1, 2), ndim=1)": "dilation has 2 entries for ndim=1",
+    "conv(positions=0)": "positions cannot be 0",
+    "conv(bias=yes)": "bias of conv",
+    "conv_transpose(output_padding=1)": "output_padding cannot be 1",
+    "conv_transpose(padding=same, output_padding=-1)": "output_padding cannot be -1",
+    "depthwise_conv(multiplier=0)": "multiplier cannot be 0",
+    "drop_connect(keep_prob=0)": "keep_prob cannot be 0",
+    "drop_connect(init=weight_norm)": "init cannot be weight_norm",
+    "embedding(tokens=0)": "tokens cannot be 0",
+}
+
+
+@pytest.mark.parametrize("spec", REFUSED)
+def test_what_does_not_fit_together_is_refused(spec):
+    with pytest.raises(RequestError) as refused:
+        catalog.layer(spec)
+    assert REFUSED[spec] in refused.value.message and refused.value.hint
+
+
+def test_padding_is_accepted_and_changes_nothing_in_the_interior():
+    for padding in ("1", "(1, 2)", "same", "valid"):
+        assert compute(f"conv(padding={padding})").std == compute("conv").std
+    assert compute("conv_transpose(stride=2, output_padding=1)").std == compute("conv_transpose(stride=2)").std
+
+
+@pytest.mark.parametrize("spec", ["embedding(num_embeddings=1000000)", "conv(positions=1000000000)"])
+def test_a_layer_that_is_too_large_to_draw_is_served_by_its_formula(spec):
+    with pytest.raises(Unsupported, match="numbers"):
+        compute(spec, "backward", name="monte-carlo")
+    assert compute(spec, "backward").std.value > 0.0
