@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 
-from normcal.numerics.balls import BALLS, Ball, U, ball
+from normcal.numerics.balls import BALLS, TINY, Ball, U, ball
 
 _TAIL = -2.5
 _TERMS = 90
+#: Left of this even the tail behind t is below the smallest double.
+_NOTHING = -39.5
 
 
 def excess(t: Ball) -> tuple[Ball, Ball]:
@@ -24,6 +26,8 @@ def excess(t: Ball) -> tuple[Ball, Ball]:
     """
     t = ball(t)
     centre = Ball(t.mid)
+    if t.mid + t.rad < _NOTHING:
+        return Ball(0.0, TINY), Ball(0.0, TINY)
     if t.mid < _TAIL:
         below = BALLS.Phi(centre)
         first = below * _ratio(-centre, 1)
@@ -55,28 +59,106 @@ def _ratio(s: Ball, n: int) -> Ball:
     return Ball(found.mid, found.rad + abs(found.mid - 1.0 / after))
 
 
+def powers(t: Ball, most: int) -> list[Ball]:
+    r"""Return :math:`E(Z+t)_+^k` for k = 0 .. ``most``.
+
+    Right of 0 the recurrence :math:`R_k = t R_{k-1} + (k-1) R_{k-2}` has positive terms. Left of it the ratios
+    of repeated integrals, :math:`R_k = k!\, I_k(-t)`, come from one backward run of their continued fraction.
+
+    >>> [round(float(each.mid), 9) for each in powers(Ball(0.0), 3)]
+    [0.5, 0.39894228, 0.5, 0.797884561]
+    """
+    t = ball(t)
+    centre = Ball(t.mid)
+    found = [BALLS.Phi(t)]
+    if t.mid < -0.5:
+        within = [BALLS.Phi(centre)]
+        for k, ratio in enumerate(_ratios(-centre, most), start=1):
+            within.append(within[-1] * ratio * float(k))
+    else:
+        within = [BALLS.Phi(centre), BALLS.phi(centre) + centre * BALLS.Phi(centre)]
+        for k in range(2, most + 1):
+            within.append(centre * within[k - 1] + (k - 1.0) * within[k - 2])
+    for k in range(1, most + 1):
+        # R_k' = k R_{k-1}, and log R_{k-1} is no steeper than |t| + k
+        steepest = math.exp(min(float(t.rad) * (abs(float(t.mid)) + float(t.rad) + k), 700.0))
+        below = float(within[k - 1].upper) * steepest
+        found.append(Ball(within[k].mid, within[k].rad + k * t.rad * below))
+    return found
+
+
+def _ratios(s: Ball, most: int) -> list[Ball]:
+    """Return I_k(s)/I_{k-1}(s) for k = 1 .. ``most`` at s > 0; see ``_ratio``."""
+    at = float(s.mid)
+    near = most + 200
+    low, high = at, math.inf  # consecutive convergents enclose the limit
+    for k in range(near + int(1500.0 / min(at, 25.0) ** 2), near, -1):
+        low, high = at + k / high, at + k / low
+    # each step in doubles adds 2 roundings and passes on what came in, damped by 1 - s/inner
+    inner = Ball(low, high - low + 1e-12 * high)
+    found = []
+    for k in range(near, 0, -1):
+        ratio = 1.0 / inner
+        if k <= most:
+            found.append(ratio)
+        inner = s + k * ratio
+    return found[::-1]
+
+
+def unit_rule() -> tuple[Ball, Ball]:
+    """Return nodes and weights of the Gauss-Legendre rule on [0, 1].
+
+    >>> nodes, weights = unit_rule()
+    >>> bool(abs((nodes * weights).sum().mid - 0.5) < 1e-15)
+    True
+    """
+    from normcal.numerics.panels import rule
+
+    return Ball(0.5 * (rule().nodes + 1.0), U), Ball(0.5 * rule().weights, 2.0 * U * rule().weights)
+
+
+def average(f, start: Ball, width: Ball) -> Ball:
+    r"""Return the mean of ``f`` over (start, start + width) by one panel, for an f that it resolves.
+
+    >>> round(float(average(BALLS.Phi, Ball(-0.5), Ball(1.0)).mid), 12)
+    0.5
+    """
+    nodes, weights = unit_rule()
+    return (f(start + width * nodes) * weights).sum()
+
+
 def owens_t(h: Ball, a: Ball) -> Ball:
     r"""Return Owen's :math:`T(h, a) = \frac{1}{2\pi}\int_0^a \frac{e^{-h^2(1+x^2)/2}}{1+x^2}dx` for 0 <= a <= 1.
+
+    >>> at_zero = owens_t(Ball(0.0), Ball(1.0))  # arctan(a) / (2 pi)
+    >>> bool(abs(at_zero.mid - 0.125) <= at_zero.rad < 2e-15)
+    True
+    """
+    return owens_step(h, Ball(0.0), ball(a))
+
+
+def owens_step(h: Ball, start: Ball, width: Ball) -> Ball:
+    r"""Return :math:`T(h, a + w) - T(h, a)` for 0 <= a <= a + w <= 1, relatively accurate however small w is.
 
     The integrand is analytic within distance 1 of [0, 1] and varies on the scale 1/h, so
     Gauss-Legendre panels no longer than either leave a relative error far below rounding
     (Owen 1956, Tables for computing bivariate normal probabilities, doi:10.1214/aoms/1177728074).
 
-    >>> at_zero = owens_t(Ball(0.0), Ball(1.0))  # arctan(a) / (2 pi)
-    >>> bool(abs(at_zero.mid - 0.125) <= at_zero.rad < 2e-15)
+    >>> found = owens_step(Ball(0.0), Ball(0.0), Ball(1e-9))
+    >>> bool(abs(found.mid * 6.283185307179586 / 1e-9 - 1.0) < 1e-14)
     True
     """
     import numpy as np
 
     from normcal.numerics.panels import rule
 
-    h, a = ball(h), ball(a)
-    reach = min(1.0, 40.0 / max(float(abs(h.mid) * a.mid), 1e-300))
-    count = 2 + int(abs(float(h.mid)) * float(a.mid) * reach)
+    h, start, width = ball(h), ball(start), ball(width)
+    reach = min(1.0, 40.0 / max(float(abs(h.mid) * width.mid), 1e-300))
+    count = 2 + int(abs(float(h.mid)) * float(width.mid) * reach)
     left = np.arange(count)[:, None] * (reach / count)
     s = Ball(left + (rule().nodes + 1.0) * (0.5 * reach / count), U)
-    x2 = (a * s).square()
+    x2 = (start + width * s).square()
     values = BALLS.exp((h * h * -0.5) * (x2 + 1.0)) / (x2 + 1.0)
     total = (values * Ball(rule().weights, 4.0 * U * rule().weights)).sum()
-    value = total * (0.5 * reach / count) * a / (2.0 * math.pi)
+    value = total * (0.5 * reach / count) * width / (2.0 * math.pi)
     return Ball(value.mid, value.rad + 8.0 * U * abs(value.mid))  # what the panels leave unresolved, and more

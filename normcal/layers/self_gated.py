@@ -1,14 +1,16 @@
-"""Activations that gate their own input: GELU, its tanh form, SiLU."""
+"""Activations that gate their own input: GELU and its approximations, SiLU, Mish and their kin."""
 
 from __future__ import annotations
 
 import math
 
 from normcal.errors import Unsupported
-from normcal.layer import Elementwise, Reference
+from normcal.layer import Elementwise, Param, Reference
 
 _GELU = Reference("Hendrycks & Gimpel 2016, Gaussian Error Linear Units", "arXiv:1606.08415")
 _OWEN = Reference("Owen 1980, A table of normal integrals", "doi:10.1080/03610918008812164")
+_MISH = Reference("Misra 2019, Mish: A Self Regularized Non-Monotonic Activation Function", "arXiv:1908.08681")
+_ELISH = Reference("Basirat & Roth 2018, The Quest for the Golden Activation Function", "arXiv:1808.00783")
 _SILU = Reference("Elfwing et al. 2017, Sigmoid-Weighted Linear Units", "arXiv:1702.03118")
 
 
@@ -92,7 +94,7 @@ class GELUTanh(Elementwise):
     """The tanh approximation of GELU, which most transformers run."""
 
     name = "gelu_tanh"
-    aliases = ("gelu_new", "gelu_approximate")
+    aliases = ("gelu_new", "gelu_approximate", "gelu_pytorch_tanh", "gelu_fast")
     formula = "x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))"
     latex = r"\tfrac{x}{2}\left(1 + \tanh\left(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\right)\right)"
     references = (_GELU,)
@@ -114,3 +116,161 @@ class SiLU(Elementwise):
 
     def f(self, x, m):
         return x * m.sigmoid(x)
+
+
+class QuickGELU(Elementwise):
+    """The sigmoid approximation of GELU, which CLIP runs."""
+
+    name = "quick_gelu"
+    aliases = ("gelu_sigmoid", "gelu_quick")
+    formula, latex = "x σ(1.702 x)", r"x\,\sigma(1.702\,x)"
+    references = (_GELU, Reference("Radford et al. 2021, Learning Transferable Visual Models", "arXiv:2103.00020"))
+    features = ((0.0, 0.5),)
+
+    def f(self, x, m):
+        return x * m.sigmoid(1.702 * x)
+
+
+class Swish(Elementwise):
+    """The sigmoid-gated unit with a sharpness; bare swish is silu."""
+
+    name = "swish"
+    bare = "silu"
+    params = (Param("beta", 1.0, "(0, inf)", "sharpness β of the gate", typical=(0.5, 1.0, 2.0)),)
+    formula, latex = "x σ(β x)", r"x\,\sigma(\beta x)"
+    references = (Reference("Ramachandran et al. 2017, Searching for Activation Functions", "arXiv:1710.05941"),)
+
+    @property
+    def features(self):
+        return ((0.0, 1.0 / self.beta),)
+
+    def f(self, x, m):
+        return x * m.sigmoid(self.beta * x)
+
+
+class Hardswish(Elementwise):
+    """The sigmoid-gated unit with a piecewise linear gate."""
+
+    name = "hardswish"
+    aliases = ("hard_swish", "hard_silu", "hardsilu")
+    formula, latex = "x min(max(0, x + 3), 6)/6", r"x\min(\max(0, x + 3), 6)/6"
+    kinks = (-3.0, 3.0)
+    references = (Reference("Howard et al. 2019, Searching for MobileNetV3", "arXiv:1905.02244"),)
+
+    def f(self, x, m):
+        return x * (m.minimum(m.maximum(x + 3.0, 0.0), 6.0) / 6.0)
+
+
+class Mish(Elementwise):
+    """A unit gated by the tanh of its softplus."""
+
+    name = "mish"
+    formula, latex = "x tanh(log(1 + exp(x)))", r"x\tanh(\log(1 + e^x))"
+    references = (_MISH,)
+
+    def f(self, x, m):
+        return x * m.tanh(m.softplus(x))
+
+
+class HardMish(Elementwise):
+    """Mish with a piecewise linear gate."""
+
+    name = "hard_mish"
+    aliases = ("hardmish",)
+    formula, latex = "x min(max(0, x + 2), 2)/2", r"x\min(\max(0, x + 2), 2)/2"
+    kinks = (-2.0,)
+    references = (Reference("Wightman 2019, PyTorch Image Models, activations", "doi:10.5281/zenodo.4414861"), _MISH)
+
+    def f(self, x, m):
+        return x * (m.minimum(m.maximum(x + 2.0, 0.0), 2.0) * 0.5)
+
+
+class Serf(Elementwise):
+    """A unit gated by the error function of its softplus."""
+
+    name = "serf"
+    formula, latex = "x erf(log(1 + exp(x)))", r"x\operatorname{erf}(\log(1 + e^x))"
+    references = (Reference("Nag & Bhattacharyya 2021, SERF", "arXiv:2108.09598"),)
+
+    def f(self, x, m):
+        return x * m.erf(m.softplus(x))
+
+
+class TanhExp(Elementwise):
+    """A unit gated by the tanh of its exponential."""
+
+    name = "tanh_exp"
+    aliases = ("tanhexp",)
+    formula, latex = "x tanh(exp(x))", r"x\tanh(e^x)"
+    references = (Reference("Liu & Di 2020, TanhExp", "arXiv:2003.09855"),)
+    features = ((0.0, 0.5),)
+
+    def f(self, x, m):
+        return x * m.tanh(m.exp(m.minimum(x, 6.0)))  # at 6 the gate is 1 - 1e-350: e^x need not overflow
+
+
+class Phish(Elementwise):
+    """A unit gated by the tanh of its GELU."""
+
+    name = "phish"
+    formula, latex = "x tanh(x Φ(x))", r"x\tanh(x\,\Phi(x))"
+    references = (
+        Reference(
+            "Naveen 2022, Phish: A Novel Hyper-Optimizable Activation Function", "doi:10.36227/techrxiv.17283824"
+        ),
+    )
+
+    def f(self, x, m):
+        return x * m.tanh(x * m.Phi(x))
+
+
+class Logish(Elementwise):
+    """A unit gated by the logarithm of 1 plus its sigmoid."""
+
+    name = "logish"
+    formula, latex = "x log(1 + σ(x))", r"x\log(1 + \sigma(x))"
+    references = (
+        Reference("Zhu et al. 2021, Logish: A new nonlinear nonmonotonic activation function, Neurocomputing 458"),
+    )
+
+    def f(self, x, m):
+        return x * m.log1p(m.sigmoid(x))
+
+
+class LiSHT(Elementwise):
+    """A unit gated by its own tanh, never negative."""
+
+    name = "lisht"
+    formula, latex = "x tanh(x)", r"x\tanh(x)"
+    references = (
+        Reference("Roy et al. 2019, LiSHT: Non-Parametric Linearly Scaled Hyperbolic Tangent", "arXiv:1901.05894"),
+    )
+
+    def f(self, x, m):
+        return x * m.tanh(x)
+
+
+class ELiSH(Elementwise):
+    """The sigmoid-gated identity on the right, the sigmoid-gated ELU on the left."""
+
+    name = "elish"
+    formula = "x σ(x) for x > 0, (exp(x) − 1) σ(x) otherwise"
+    latex = r"\begin{cases} x\,\sigma(x) & x > 0\\ (e^x - 1)\,\sigma(x) & x \le 0\end{cases}"
+    references = (_ELISH,)
+
+    def f(self, x, m):
+        return m.where(x > 0.0, x, m.expm1(x)) * m.sigmoid(x)
+
+
+class HardELiSH(Elementwise):
+    """ELiSH with a piecewise linear gate."""
+
+    name = "hardelish"
+    aliases = ("hard_elish",)
+    formula = "x g(x) for x > 0, (exp(x) − 1) g(x) otherwise; g(x) = min(max(0, x + 1), 2)/2"
+    latex = r"\begin{cases} x\,g(x) & x > 0\\ (e^x - 1)\,g(x) & x \le 0\end{cases},\ g(x) = \min(\max(0, x + 1), 2)/2"
+    kinks = (-1.0, 1.0)
+    references = (_ELISH,)
+
+    def f(self, x, m):
+        return m.where(x > 0.0, x, m.expm1(x)) * (m.minimum(m.maximum(x + 1.0, 0.0), 2.0) * 0.5)

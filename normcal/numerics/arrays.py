@@ -11,13 +11,19 @@ class Arrays:
     """Mathematical functions of float arrays, accurate in the tails, with no error attached.
 
     These are the functions that ``f(x, m)`` of a layer may call, on arrays as on duals and balls:
-    abs, erf, exp, expm1, log_Phi, log1p, maximum, minimum, phi, Phi, sech2, sigmoid, softplus,
-    sqrt, tanh and where, beside + - * /, whole powers and comparisons.
+    abs, arctan, asinh, cos, erf, exp, expm1, floor, log, log_Phi, log1p, maximum, minimum, phi, Phi,
+    sech2, sigmoid, sin, softplus, sqrt, tanh and where, beside + - * /, whole powers and comparisons.
     """
 
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
+    log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
+    sin = staticmethod(np.sin)
+    cos = staticmethod(np.cos)
+    arctan = staticmethod(np.arctan)
+    asinh = staticmethod(np.arcsinh)
+    floor = staticmethod(np.floor)
     tanh = staticmethod(np.tanh)
     sqrt = staticmethod(np.sqrt)
     abs = staticmethod(np.abs)

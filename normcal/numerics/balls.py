@@ -160,10 +160,16 @@ class Balls:
 
     def sin(self, x: Ball) -> Ball:
         x = ball(x)
+        if np.ndim(x.mid) == 0 and np.isfinite(x.mid):  # the C library is accurate relative to the value
+            value = np.float64(math.sin(x.mid))
+            return _wave(value, math.cos(x.mid), x.rad, np.abs(value))
         return _wave(np.sin(x.mid), np.cos(x.mid), x.rad, np.minimum(np.abs(x.mid), 1.0))
 
     def cos(self, x: Ball) -> Ball:
         x = ball(x)
+        if np.ndim(x.mid) == 0 and np.isfinite(x.mid):
+            value = np.float64(math.cos(x.mid))
+            return _wave(value, math.sin(x.mid), x.rad, np.abs(value))
         return _wave(np.cos(x.mid), np.sin(x.mid), x.rad, 1.0)
 
     def arctan(self, x: Ball) -> Ball:
@@ -343,12 +349,12 @@ def _spread(f, x: Ball, mid, thin, *, peak: bool = False):
 
 
 def _wave(mid, slope, rad, size) -> Ball:
-    """Return the ball of a sine from its value and slope: it strays by at most slope r + r^2/2 and never leaves [-1, 1].
+    """Return the ball of a sine from its value and slope: off by slope r + r^2/2 at most, within [-1, 1].
 
     Vector forms of the sine are accurate relative to ``size``, not to a value near one of its zeros.
     """
     spread = np.minimum((np.abs(slope) + ELEMENTARY) * rad + 0.5 * rad * rad, rad)
-    return _finite(mid, np.minimum((spread + ELEMENTARY * size) * GROW + TINY, 1.0 + np.abs(mid)))
+    return _finite(mid, np.minimum((spread + ELEMENTARY * size) * GROW + TINY, (1.0 + np.abs(mid)) * GROW))
 
 
 def _sech2(x):

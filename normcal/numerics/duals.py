@@ -102,6 +102,25 @@ class Duals:
     def expm1(self, x):
         return Dual(self.base.expm1(x.value), self.base.exp(x.value) * x.slope)
 
+    def log(self, x):
+        x = lift(x)
+        return Dual(self.base.log(x.value), x.slope / x.value)
+
+    def sin(self, x):
+        return Dual(self.base.sin(x.value), self.base.cos(x.value) * x.slope)
+
+    def cos(self, x):
+        return Dual(self.base.cos(x.value), -(self.base.sin(x.value) * x.slope))
+
+    def arctan(self, x):
+        return Dual(self.base.arctan(x.value), x.slope / (1.0 + x.value * x.value))
+
+    def asinh(self, x):
+        return Dual(self.base.asinh(x.value), x.slope / self.base.sqrt(1.0 + x.value * x.value))
+
+    def floor(self, x):
+        return Dual(self.base.floor(x.value), x.slope * 0.0)  # piecewise constant: the deltas are left out
+
     def log1p(self, x):
         return Dual(self.base.log1p(x.value), x.slope / (1.0 + x.value))
 

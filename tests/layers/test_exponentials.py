@@ -147,3 +147,61 @@ def test_far_in_the_left_tail_softplus_is_log_normal(mean):
 def test_parameters_out_of_range_are_refused(spec):
     with pytest.raises(RequestError):
         catalog.layer(spec)
+
+
+def test_the_exponential_is_log_normal():
+    """Wherever the figures fit a double; at N(1, 1) mean e^1.5, std e^1.5 sqrt(e - 1), slope e^2."""
+    forward, backward = (
+        engine.get("closed-form").estimate(catalog.layer("exp"), d, Normal(1.0, 1.0), Effort())
+        for d in ("forward", "backward")
+    )
+    assert forward.mean.value == pytest.approx(math.exp(1.5), rel=1e-15)
+    assert forward.std.value == pytest.approx(math.exp(1.5) * math.sqrt(math.e - 1.0), rel=1e-15)
+    assert backward.std.value == pytest.approx(math.exp(2.0), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "law", [Normal(0.0, 1.0), Normal(0.5, 2.0), Normal(3.0, 1e-6), Normal(20.0, 1.0), Normal(0.0, 1e6)], ids=str
+)
+def test_the_formula_of_the_bump_agrees_with_its_integral(law):
+    for direction in ("forward", "backward"):
+        a, b = (
+            engine.get(n).estimate(catalog.layer("gaussian"), direction, law, Effort())
+            for n in ("closed-form", "quadrature")
+        )
+        for quantity in ("mean", "std"):
+            x, y = getattr(a, quantity), getattr(b, quantity)
+            assert abs(x.value - y.value) <= x.error + y.error, f"{direction} {quantity}"
+        assert a.std.error <= 1e-12 * a.std.value
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("celu(alpha=1)", "elu(alpha=1)"),
+        ("sparse_plus", "smelu(beta=1)"),
+        ("smooth_leaky_relu(negative_slope=0)", "softplus"),
+        ("smooth_leaky_relu(negative_slope=1)", "identity"),
+    ],
+)
+def test_two_names_of_one_function_agree(one, other):
+    for direction in ("forward", "backward"):
+        a, b = compute(one, direction, Normal(0.3, 1.2)), compute(other, direction, Normal(0.3, 1.2))
+        assert a.std.value == pytest.approx(b.std.value, rel=1e-13)
+
+
+def test_shifted_softplus_has_the_spread_of_softplus_and_keeps_its_mean_at_a_narrow_input():
+    shifted, plain = (
+        compute("shifted_softplus", "forward", Normal(0.5, 2.0)),
+        compute("softplus", "forward", Normal(0.5, 2.0)),
+    )
+    assert shifted.std.value == pytest.approx(plain.std.value, rel=1e-14)
+    assert shifted.mean.value == pytest.approx(plain.mean.value - math.log(2.0), rel=1e-13)
+    narrow = compute("shifted_softplus", "forward", Normal(0.0, 1e-6))
+    assert narrow.mean.value == pytest.approx(1e-12 / 8.0, rel=1e-9)
+
+
+def test_the_left_tail_of_squareplus_does_not_cancel():
+    """f = b/(4|x|) (1 + O(1/x^2)) far below 0."""
+    found = compute("squareplus", "forward", Normal(-1e6, 1.0))
+    assert found.mean.value == pytest.approx(1e-6, rel=1e-9) and found.mean.error <= 1e-13 * found.mean.value

@@ -101,3 +101,57 @@ def test_a_slope_that_is_no_finite_number_is_refused_from_python_too(slope):
 def test_relu_takes_no_parameters():
     with pytest.raises(RequestError, match=r"takes no parameters|Unknown parameter"):
         catalog.layer("relu(negative_slope=0.1)")
+
+
+def _exactly(spec, direction, law, name="closed-form"):
+    return engine.get(name).estimate(catalog.layer(spec), direction, law, Effort())
+
+
+@pytest.mark.parametrize("law", [Normal(0.0, 1.0), Normal(0.5, 2.0), Normal(-3.0, 0.7)], ids=str)
+def test_a_random_slope_adds_its_variance_times_the_left_second_moment(law):
+    """Var rrelu = Var leaky(mean slope) + (u-l)^2/12 E min(x, 0)^2; in evaluation it is the leaky one itself."""
+    leaky, relu = (
+        _exactly("leaky_relu(negative_slope=0.25)", "forward", law),
+        _exactly("relu", "forward", Normal(-law.mean, law.std)),
+    )
+    random = _exactly("rrelu(lower=0, upper=0.5)", "forward", law)
+    assert random.mean.value == pytest.approx(leaky.mean.value, rel=1e-14)
+    assert random.std.value**2 == pytest.approx(leaky.std.value**2 + relu.rms.value**2 / 48.0, rel=1e-13)
+    settled = _exactly("rrelu(lower=0, upper=0.5, training=no)", "forward", law)
+    assert settled.std.value == pytest.approx(leaky.std.value, rel=1e-15)
+
+
+def test_a_drawn_slope_lies_between_its_bounds_and_serves_both_directions():
+    import numpy as np
+
+    layer = catalog.layer("rrelu(lower=0.2, upper=0.3)")
+    y = layer.simulate("forward", np.random.default_rng(1), 4000, Normal(-5.0, 0.0))[:, 0] / -5.0
+    assert 0.2 <= y.min() < 0.202 and 0.298 < y.max() <= 0.3
+    exact = _exactly("rrelu", "backward", Normal(-1.0, 1.0)).std.value
+    dx = catalog.layer("rrelu").simulate("backward", np.random.default_rng(2), 60_000, Normal(-1.0, 1.0))
+    assert dx.std() == pytest.approx(exact, rel=0.03)
+
+
+def test_slopes_in_the_wrong_order_are_refused():
+    with pytest.raises(RequestError, match=r"lower=0\.5 is above upper=0\.3"):
+        catalog.layer("rrelu(lower=0.5)")
+
+
+def test_crelu_holds_both_halves_of_the_input():
+    import numpy as np
+
+    y = catalog.layer("crelu").simulate("forward", np.random.default_rng(1), 100, Normal(0.5, 2.0))
+    assert y.shape == (100, 2) and np.all(y.min(axis=1) == 0.0) and np.all(y >= 0.0)
+    for law in (Normal(0.0, 1.0), Normal(-40.0, 1.0)):
+        half, whole = _exactly("crelu", "forward", law), _exactly("abs", "forward", law)
+        assert half.mean.value == pytest.approx(whole.mean.value / 2.0, rel=1e-15)
+        assert _exactly("crelu", "backward", law).std.value == 1.0
+
+
+def test_prelu_is_a_leaky_rectifier():
+    for direction in ("forward", "backward"):
+        a, b = (
+            _exactly("prelu(weight=0.2)", direction, Normal(1.0, 2.0)),
+            _exactly("lrelu(negative_slope=0.2)", direction, Normal(1.0, 2.0)),
+        )
+        assert a.std == b.std

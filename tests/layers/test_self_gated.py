@@ -121,3 +121,64 @@ def test_aliases_tell_the_erf_form_from_the_tanh_form():
     assert [catalog.layer(name).name for name in ("gelu_erf", "gelu_new", "gelu_approximate")] == [
         "gelu", "gelu_tanh", "gelu_tanh",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_bare_swish_is_silu_and_a_sharp_one_scales_it(direction):
+    assert catalog.layer("swish").name == "silu" and catalog.layer("swish(beta=1)").name == "swish"
+    law = Normal(0.4, 1.5)
+    sharp, plain = compute("swish(beta=2)", direction, law), compute("silu", direction, Normal(0.8, 3.0))
+    factor = 0.5 if direction == "forward" else 1.0
+    assert sharp.std.value == pytest.approx(factor * plain.std.value, rel=1e-13)
+
+
+#: Gains of the table that frameworks copy: right to three digits.
+PUBLISHED = {
+    "celu": 1.270926833152771,
+    "log_sigmoid": 1.9193484783172607,
+    "relu6": 1.7131484746932983,
+    "selu": 1.0008515119552612,
+}
+
+
+@pytest.mark.parametrize("spec", PUBLISHED)
+def test_published_gains_are_right_to_three_digits(spec):
+    assert compute(spec, "forward").gain.value == pytest.approx(PUBLISHED[spec], rel=1.5e-3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "definition"),
+    [
+        ("mish", lambda x: x * math.tanh(math.log1p(math.exp(x)))),
+        ("serf", lambda x: x * math.erf(math.log1p(math.exp(x)))),
+        ("tanh_exp", lambda x: x * math.tanh(math.exp(x))),
+        ("phish", lambda x: x * math.tanh(x * 0.5 * math.erfc(-x / math.sqrt(2.0)))),
+        ("logish", lambda x: x * math.log1p(1.0 / (1.0 + math.exp(-x)))),
+        ("lisht", lambda x: x * math.tanh(x)),
+        ("quick_gelu", lambda x: x / (1.0 + math.exp(-1.702 * x))),
+        ("hardswish", lambda x: x * min(max(0.0, x + 3.0), 6.0) / 6.0),
+        ("hard_mish", lambda x: x * min(max(0.0, x + 2.0), 2.0) / 2.0),
+        ("elish", lambda x: (x if x > 0.0 else math.expm1(x)) / (1.0 + math.exp(-x))),
+        ("hardelish", lambda x: (x if x > 0.0 else math.expm1(x)) * min(max(0.0, (x + 1.0) / 2.0), 1.0)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_gated_unit_is_its_published_formula(spec, definition):
+    from normcal.numerics.arrays import ARRAYS
+
+    for x in (-4.5, -2.2, -0.7, -1e-3, 0.4, 1.9, 5.5):
+        assert float(catalog.layer(spec).f(x, ARRAYS)) == pytest.approx(definition(x), rel=1e-13, abs=1e-18)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("hard_swish", "hardswish"),
+        ("hard_silu", "hardswish"),
+        ("gelu_pytorch_tanh", "gelu_tanh"),
+        ("QuickGELU", "quick_gelu"),
+        ("TanhExp", "tanh_exp"),
+    ],
+)
+def test_names_of_other_libraries_are_found(alias, name):
+    assert catalog.find(alias).name == name

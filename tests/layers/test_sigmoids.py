@@ -92,3 +92,63 @@ def test_far_in_the_left_tail_the_sigmoid_is_log_normal(mean):
 
 def test_logistic_is_another_name():
     assert catalog.layer("logistic").spec == "sigmoid"
+
+
+def _estimate(spec, direction, law, name="closed-form"):
+    return engine.get(name).estimate(catalog.layer(spec), direction, law, Effort())
+
+
+HOSTILE = [
+    STANDARD,
+    Normal(0.5, 2.0),
+    Normal(-1.0, 0.3),
+    Normal(0.0, 1e-6),
+    Normal(2.0, 1e-9),
+    Normal(0.0, 1e6),
+    Normal(-7.0, 1.0),
+]
+
+
+@pytest.mark.parametrize("law", HOSTILE, ids=str)
+@pytest.mark.parametrize("spec", ["erf", "laplace"])
+def test_the_formula_of_a_normal_distribution_function_agrees_with_its_integral(spec, law):
+    for direction in ("forward", "backward"):
+        a, b = _estimate(spec, direction, law), _estimate(spec, direction, law, "quadrature")
+        for quantity in ("mean", "std"):
+            x, y = getattr(a, quantity), getattr(b, quantity)
+            assert abs(x.value - y.value) <= x.error + y.error, f"{direction} {quantity}"
+        assert a.std.error <= 1e-12 * a.std.value
+
+
+@pytest.mark.parametrize("std", [1e-8, 0.1, 1.0, 30.0, 1e7])
+def test_erf_obeys_the_arcsine_law(std):
+    """Var erf(x) = (2/pi) arcsin(2 s^2/(1 + 2 s^2)) at mean 0."""
+    with mp.workdps(40):
+        square = 2 * mpf(std) ** 2
+        exact = mp.sqrt(2 / mp.pi * mp.asin(square / (1 + square)))
+        found = _estimate("erf", "forward", Normal(0.0, std)).std
+        assert abs(mpf(found.value) - exact) <= mpf(found.error) <= mpf("1e-13") * exact
+
+
+def test_laplace_meets_the_squared_rectifier_with_its_slope_at_root_half():
+    from normcal.numerics.arrays import ARRAYS
+    from normcal.numerics.duals import Duals
+
+    f = catalog.layer("laplace").f
+    assert float(f(math.sqrt(0.5), ARRAYS)) == pytest.approx(0.5, rel=1e-15)
+    assert float(f(math.sqrt(2.0), ARRAYS)) == pytest.approx(0.5 * (1.0 + math.erf(math.sqrt(math.pi))), rel=1e-14)
+    assert float(Duals(ARRAYS).derivative(f, math.sqrt(0.5))) == pytest.approx(math.sqrt(2.0), rel=1e-14)
+
+
+def test_log_sigmoid_is_softplus_upside_down():
+    for direction in ("forward", "backward"):
+        a, b = compute("log_sigmoid", direction, Normal(0.7, 1.5)), compute("softplus", direction, Normal(-0.7, 1.5))
+        assert a.std.value == pytest.approx(b.std.value, rel=1e-14)
+
+
+def test_the_tail_of_softsign_keeps_its_digits():
+    """Far out f' = 1/(1+x)^2, so the std of a narrow input there is s/(1+m)^2."""
+    found = compute("softsign", "forward", Normal(1e5, 1.0))
+    assert (
+        found.std.value == pytest.approx(1.0 / (1.0 + 1e5) ** 2, rel=1e-9) and found.std.error < 1e-12 * found.std.value
+    )

@@ -45,9 +45,20 @@ FUNCTIONS = {
     "phi": (mpmath.npdf, (-38.0, 38.0)),
     "Phi": (_normal_cdf, (-38.0, 38.0)),
     "log_Phi": (_log_normal_cdf, (-1e4, 37.0)),
+    "log": (mp.log, (0.0, 1e300)),
+    "sin": (mp.sin, (-1e6, 1e6)),
+    "cos": (mp.cos, (-1e6, 1e6)),
+    "arctan": (mp.atan, (-1e300, 1e300)),
+    "asinh": (mp.asinh, (-1e300, 1e300)),
+    "floor": (mp.floor, (-1e9, 1e9)),
+    "erf": (mp.erf, (-38.0, 38.0)),
 }
 #: What a radius may add to 1e-14 relative at an exact argument: the rounding of the exponent in far tails.
-FAR_TAILS = {"sech2": lambda x: 4.0 * abs(x) * 2.0**-52}
+FAR_TAILS = {
+    "sech2": lambda x: 4.0 * abs(x) * 2.0**-52,
+    "sin": lambda x: 2e-15 * min(abs(x), 1.0) / abs(math.sin(x) or 1.0),  # near its zeros relative to 1
+    "cos": lambda x: 2e-15 / abs(math.cos(x)),
+}
 #: log_Phi turns to its leading asymptotic term here, good to an absolute error of 1.
 LOG_TAIL = -37.0
 
@@ -108,7 +119,7 @@ def test_the_ball_of_a_function_holds_its_value_at_every_point_of_the_argument(n
         if stated(found) is None:
             return
         for x in points(*argument):
-            if (name == "log1p" and x <= -1) or (name == "sqrt" and x < 0):
+            if (name == "log1p" and x <= -1) or (name == "sqrt" and x < 0) or (name == "log" and x <= 0):
                 continue
             assert in_ball(exactly(f, x), found), f"{name}({float(x)!r}) is outside {found.mid!r} +- {found.rad!r}"
 
@@ -299,7 +310,7 @@ def test_both_tails_of_the_normal_law_keep_their_digits(x):
 def test_arrays_and_scalars_get_the_same_balls():
     points_ = np.array([-3.0, -0.1, 0.0, 0.4, 20.0])
     for name in FUNCTIONS:
-        if name in ("log1p", "sqrt"):
+        if name in ("log", "log1p", "sqrt"):
             continue
         many = getattr(BALLS, name)(Ball(points_, np.full(5, 1e-10)))
         for i, x in enumerate(points_):
