@@ -109,7 +109,8 @@ class Layer:
         return {param.name: getattr(self, param.name) for param in self.params if not self._hushed(param)}
 
     def _hushed(self, param: Param) -> bool:
-        return param.quiet and getattr(self, param.name) == param.default
+        value = getattr(self, param.name)
+        return param.quiet and getattr(value, "spec", value) == param.default
 
     @classmethod
     def summary(cls) -> str:

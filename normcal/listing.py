@@ -29,7 +29,8 @@ def short(classes: list[type[Layer]]) -> Report:
 def full(classes: list[type[Layer]]) -> Report:
     """Return a section for each layer: definition, parameters, moments, engines, assumptions, references."""
     layers = [cls() for cls in classes]
-    blocks: list[Block] = []
+    told = "What every layer declares, family by family, as `normcal layers --details` prints it."
+    blocks: list[Block] = [Heading("Layers", level=0), Paragraph(told)]
     for family in dict.fromkeys(catalog.family(cls) for cls in classes):
         blocks.append(Heading(family.capitalize()))
         for layer in layers:
@@ -75,7 +76,9 @@ def _section(layer: Layer) -> list[Block]:
     if cls.moments:
         rows = tuple((what, Formula(text, latex)) for what, text, latex in cls.moments)
         blocks.append(Table(("moment", "formula"), rows, words=("moment", "formula")))
-    return [*blocks, Items((*cls.assumptions, *map(str, cls.references)))]
+    if cls.assumptions:
+        blocks += [Paragraph("Assumes:"), Items(tuple(cls.assumptions))]
+    return [*blocks, Paragraph("References:"), Items(tuple(map(str, cls.references)))]
 
 
 def _serving(layer: Layer) -> dict[str, list[str]]:

@@ -127,8 +127,9 @@ def test_samples_do_not_matter_to_an_engine_that_draws_none():
 
 
 def test_auto_never_samples_where_a_bound_can_be_stated():
-    result = run(["*"])
-    assert all(getattr(row, d).engine != "monte-carlo" for row in result.layers for d in ("forward", "backward"))
+    for row in run(["*"]).layers:
+        sampled = {getattr(row, direction).engine for direction in ("forward", "backward")} & {"monte-carlo"}
+        assert not sampled or row.layer.name in {"lstm_cell", "gru_cell"}, row.layer.spec
 
 
 def test_auto_samples_where_nothing_else_serves():

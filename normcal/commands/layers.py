@@ -46,4 +46,5 @@ def _holds(cls, word: str) -> bool:
     from normcal.catalog import family
 
     texts = (cls.name, *cls.aliases, *cls.presets, family(cls), cls.summary())
-    return any(word in text.lower() for text in texts)
+    squeezed = word.replace("_", "").replace("-", "")
+    return any(word in text.lower() or squeezed in text.lower().replace("_", "") for text in texts)

@@ -96,7 +96,7 @@ def chi(n: int, t: Ball) -> tuple[Ball, Ball]:
     True
     """
     t = ball(t)
-    a = 0.5 * n * float(t.mid) ** 2
+    a = 0.5 * n * float(t.mid) * float(t.mid)  # infinite, not an error, where it overflows
     if not a <= MOST_POISSON:
         raise Unsupported(f"the Poisson mixture of chi laws has too many terms at a mean of {a:.2g}")
     terms = _terms(a)

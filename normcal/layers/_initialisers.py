@@ -7,6 +7,7 @@ fan_out = first * taps; so a transposed convolution's fan_in is that of its outp
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Shape:
     taps: int = 1
     groups: int = 1
     transposed: bool = False
+    kernel: tuple[int, ...] = ()
 
     @property
     def own(self) -> int:
@@ -453,9 +455,10 @@ def _dirac(init: Initialiser, rng, shape):
 
     w = np.zeros(shape)
     high = shape[1] // init.shape.groups
+    centre = functools.reduce(lambda at, side: at * side + side // 2, init.shape.kernel or (shape[3],), 0)
     for g in range(init.shape.groups):
         for d in range(min(high, shape[2])):
-            w[:, g * high + d, d, shape[3] // 2] = 1.0
+            w[:, g * high + d, d, centre] = 1.0
     return w
 
 

@@ -124,9 +124,9 @@ class Gated(_Product):
         ),
         Param(
             "value_activation",
-            None,
+            "identity",
             ELEMENTWISE,
-            "elementwise layer on the value: identity by default",
+            "elementwise layer on the value",
             typical=("tanh",),
             quiet=True,
         ),
@@ -136,8 +136,6 @@ class Gated(_Product):
     references = (_DAUPHIN, _SHAZEER)
 
     def check(self) -> None:
-        if self.value_activation is None:
-            self.value_activation = _layer("identity")
         self.factors = (self.value_activation, self.activation)
 
 
@@ -223,7 +221,7 @@ class SwiGLU(_Product):
 
 
 class Bilinear(_Fixed):
-    """The bilinear unit: a value times a gate without an activation."""
+    """The bilinear unit: a value times a gate without an activation, not the learned form xᵀ A y."""
 
     name = "bilinear"
     aliases = ("bilinear_glu", "simple_gate")

@@ -435,7 +435,8 @@ class Conv(_Convolution):
     def check(self) -> None:
         taps = self._geometry()
         self._check_groups(in_channels=self.in_channels, out_channels=self.out_channels)
-        self._bind(Shape(self.out_channels, self.in_channels // self.groups, taps.taps, self.groups), taps)
+        inside = self.in_channels // self.groups
+        self._bind(Shape(self.out_channels, inside, taps.taps, self.groups, kernel=taps.kernel), taps)
 
 
 class DepthwiseConv(_Convolution):

@@ -134,7 +134,7 @@ class Quantiser(Jumping):
 
     ``signed=yes`` has the levels :math:`-n \ldots n` times the step :math:`c/n, n = 2^{b-1} - 1`, symmetric with 0
     among them; ``signed=no`` the levels :math:`0 \ldots n` with :math:`n = 2^b - 1`. The gradient passes where the
-    input is not clipped.
+    input is not clipped: exactly for |x| <= c (PyTorch lets it pass half a step further).
     """
 
     name = "quantiser"

@@ -627,7 +627,6 @@ class UpSampling(Rational):
     presets = {
         "up_sampling1d": {"ndim": 1}, "up_sampling2d": {"ndim": 2}, "up_sampling3d": {"ndim": 3},
         "upsampling_nearest2d": {"mode": "nearest", "ndim": 2},
-        "upsampling_bilinear2d": {"mode": "bilinear", "ndim": 2},
     }  # fmt: skip
     params = (
         Param("scale_factor", 2, "1..1000", "enlargement s, or one a dimension", typical=(2, 3, 4), shape=True),

@@ -291,7 +291,7 @@ BALLS = Balls()
 
 
 def root_of_squares(terms: Sequence[tuple[float | Ball, Ball]]) -> Ball:
-    """Return the ball of sqrt(sum of weight * x^2), weights plain or balls, scaled so that no square over- or underflows."""
+    """Return the ball of sqrt(sum of weight * x^2), scaled so that no square over- or underflows."""
     scale = power_of_two_near(max(float(np.max(x.upper)) for _, x in terms))
     total = ball(0.0)
     for weight, x in terms:

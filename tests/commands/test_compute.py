@@ -290,7 +290,7 @@ def completions(words, position):
     [
         ("normcal com", 1, ["compute"]),
         ("normcal compute max_", 2, ["max_pool"]),
-        ("normcal compute relu sig", 3, ["sigmoid"]),
+        ("normcal compute relu sigm", 3, ["sigmoid"]),
         ("normcal explain leaky", 2, ["leaky_relu"]),
         ("normcal verify leaky", 2, ["leaky_relu"]),
         ("normcal compute 'max_pool(ke", 2, ["max_pool(kernel_size="]),
@@ -300,7 +300,7 @@ def completions(words, position):
         ("normcal compute relu --engine q", 4, ["quadrature"]),
         ("normcal table --format y", 3, ["yaml"]),
         ("normcal compute nosuch(", 2, []),
-        ("normcal compute --samples abc sig", 4, ["sigmoid"]),
+        ("normcal compute --samples abc sigm", 4, ["sigmoid"]),
     ],
     ids=[
         "command", "layer", "second-layer", "explain", "verify", "parameter", "next-parameter", "option", "direction",

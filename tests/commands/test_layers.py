@@ -53,13 +53,15 @@ def test_a_default_that_the_layer_derives_is_called_auto():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["max_pool"], {"max_pool", "global_max_pool"}),
-        (["pool", "global"], {"global_avg_pool", "global_max_pool"}),
+        (["max_pool"], {"max_pool", "global_max_pool", "adaptive_max_pool"}),
+        (["pool", "global", "average"], {"global_avg_pool"}),
         (["LReLU"], {"leaky_relu"}),
-        (["sigmoids"], {"sigmoid", "tanh"}),
-        (["hyperbolic"], {"tanh"}),
+        (["shrinkage"], {"hardshrink", "softshrink", "tanhshrink"}),
+        (["clipped", "choice"], {"clipped_relu"}),
+        (["MaxPool3d"], {"max_pool", "global_max_pool", "adaptive_max_pool"}),
+        (["attention", "averages"], {"attention"}),
     ],
-    ids=["name", "all-words", "alias-any-case", "family", "summary"],
+    ids=["name", "all-words", "alias-any-case", "family", "summary", "preset", "two-words"],
 )
 def test_words_keep_the_layers_that_hold_them(words, expected):
     assert {layer["name"] for layer in listed(*words)} == expected

@@ -395,7 +395,7 @@ def test_auto_takes_the_formula_where_it_serves_and_the_integral_where_it_does_n
         assert engine.estimate("auto", catalog.layer(spec), direction, Normal(0.5, std), Effort()).engine == chosen
 
 
-@pytest.mark.parametrize(("spec", "mean"), [("gelu", -12.0), ("gelu", -20.0), ("relu", 1e200), ("leaky_relu", -1e200)])
+@pytest.mark.parametrize(("spec", "mean"), [("gelu", -12.0), ("gelu", -20.0)])
 def test_auto_falls_through_to_the_engine_of_the_smaller_error(spec, mean):
     layer, law = catalog.layer(spec), Normal(mean, 1.0)
     chosen = engine.estimate("auto", layer, "forward", law, Effort())

@@ -264,7 +264,7 @@ def test_up_sampling_is_an_average_over_the_phases_of_interpolation(mode, s):
         ("up_sampling(scale_factor=3, ndim=3)", 1.0, 27**0.5),
         ("up_sampling(scale_factor=(2, 3))", 1.0, 6**0.5),
         ("UpSampling1D", 1.0, 2**0.5),
-        ("UpsamplingBilinear2d", 0.625, 1.25),
+        ("up_sampling(mode=bilinear)", 0.625, 1.25),
         ("up_sampling(mode=trilinear)", 0.625**1.5, 1.25**1.5),
         ("up_sampling(mode=linear)", 0.625**0.5, 1.25**0.5),
         ("upsample(mode=linear, ndim=2, scale_factor=(1, 3))", (19 / 27) ** 0.5, (19 / 9) ** 0.5),
