@@ -173,4 +173,5 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
         missed.append(found)
     if not missed:
         raise RequestError(f"{layer.spec}: no engine serves the {direction} direction.")
-    return min(missed, key=lambda found: (found.std.value is None, found.worst_error))
+    # a value with a bound tells more than an overflow, and that more than a value without one
+    return min(missed, key=lambda found: (found.std.error is None, found.status != OVERFLOW, found.worst_error))

@@ -230,7 +230,7 @@ def reference(spec, mean, std):
             q = mpf(values["keep_prob"])
             c = {"plain": mpf(1), "inverted": 1 / q, "unit": 1 / mp.sqrt(q)}[values["scaling"]]
             return outcome(c * q * m, c * c * (q * s * s + q * (1 - q) * m * m), c * c * q)
-        n, step = layer.n, layer.step
+        n, step = layer.windows.entries, math.prod(layer.windows.stride)
         if layer.name == "avg_pool":
             return outcome(m, s * s / n, 1 / (mpf(n) * step))
         first, variance = largest(n)

@@ -17,8 +17,8 @@ class Quadrature(Engine):
     summary = "Gauss-Legendre panels; error: bound on truncation and rounding"
 
     def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
-        hook = f"reduced_{direction}"
-        if getattr(type(layer), hook) is getattr(Layer, hook):
+        own = [name for name in (f"reduced_{direction}", "components") if _overridden(layer, name)]
+        if not own:
             layer.components(direction, law)  # raises the reason before NumPy is loaded
         import numpy as np
 
@@ -42,6 +42,10 @@ class Quadrature(Engine):
 
 
 ENGINE = Quadrature()
+
+
+def _overridden(layer: Layer, name: str) -> bool:
+    return getattr(type(layer), name) is not getattr(Layer, name)
 
 
 def _finite(layer: Layer, direction: str, law: Normal) -> bool:

@@ -116,7 +116,7 @@ class _Lines:
             if _alive(self.slopes[k]):
                 yield self.slopes[k] * (self.law.std if piece.unit is None else piece.unit), piece
             if k < len(self.edges) and _alive(height := self.height(k)):
-                yield height, _Jump(self.edges[k], self.m)
+                yield height, _Jump(self.edges[k], self.ends[k + 1] >= self.law.mean, self.m)
 
     def mean(self):
         """Return f(mean) plus what the pieces right and left of the mean add and take away.
@@ -155,10 +155,13 @@ class _Lines:
 
 
 class _Jump:
-    r"""A jump at z: :math:`\Phi(z)`, :math:`\Phi(-z)` and their product."""
+    r"""A jump at z, ``ahead`` of the mean or behind it: :math:`\Phi(z)`, :math:`\Phi(-z)` and their product.
 
-    def __init__(self, z, m) -> None:
-        self.z = z
+    The side is told in x: z may underflow to 0 on either.
+    """
+
+    def __init__(self, z, ahead: bool, m) -> None:
+        self.ahead = ahead
         self.left, self.right = m.Phi(z), m.Phi(-z)
 
     def below(self):
@@ -171,7 +174,7 @@ class _Jump:
         return self.left * self.right
 
     def moved(self):
-        return self.right if self.z.mid >= 0.0 else -self.left
+        return self.right if self.ahead else -self.left
 
 
 class _Piece:
