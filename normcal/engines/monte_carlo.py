@@ -65,7 +65,7 @@ def samples_for(layer: Layer, asked: int | None) -> int:
     """Return how many draws to take; refuse a request that would not end today."""
     each = layer.draws()
     if asked is None:
-        return max(min(DEFAULT_SAMPLES, DEFAULT_DRAWS // each), 1000)
+        return max(min(DEFAULT_SAMPLES, DEFAULT_DRAWS // each), FEWEST)
     if asked * each > MOST_DRAWS:
         raise RequestError(
             f"{layer.spec}: {asked:_} samples of {each:_} random numbers each are more than {MOST_DRAWS:.0e}.",

@@ -337,6 +337,11 @@ class Initialiser:
             mean, variance = variance, variance * (1.0 - variance)
         return mean * gain if not self.centred else Ball(0.0), variance * gain * gain
 
+    @property
+    def work(self) -> int:
+        """What a weight costs to draw, in random numbers: a QR decomposition takes far more than its entries."""
+        return 1 + min(self.shape.first, self.shape.own) // 4 if self.kind == ORTHOGONAL else 1
+
     def draw(self, rng, rows: int):
         """Draw ``rows`` weight tensors: an array (rows, first, second, taps)."""
         import numpy as np

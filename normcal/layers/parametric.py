@@ -191,7 +191,8 @@ class _Weighted(Layer):
         )
         if largest > MOST_SIMULATED:
             raise Unsupported(f"one simulated draw would take {largest:.2g} numbers, more than {MOST_SIMULATED:_}")
-        return shape.size + taps.windows * shape.first + taps.positions * shape.groups * shape.second + followed * maps
+        work = shape.size * self.initialiser.work
+        return work + taps.windows * shape.first + taps.positions * shape.groups * shape.second + followed * maps
 
     def simulate(self, direction, rng, rows, law):
         import numpy as np
