@@ -70,7 +70,8 @@ def widened(x: Ball, n: int, s: Ball) -> Ball:
     """Return ``x`` with room for the error of s; d log x/d log s grows like s^2, and with log n at most."""
     if np.all(s.rad == 0.0):
         return x
-    share = (8.0 + 4.0 * min(float(s.mid) ** 2, 4.0 + 4.0 * math.log(n))) * s.rad / s.mid
+    size = min(float(s.mid), 1e9)  # whose square is still a double
+    share = (8.0 + 4.0 * min(size * size, 4.0 + 4.0 * math.log(n))) * s.rad / s.mid
     return Ball(x.mid, x.rad + np.abs(x.mid) * share)
 
 

@@ -19,8 +19,12 @@ FARTHEST = 690.0
 #: An integrand is over where it is below this, relative to its largest value.
 CUT = 1e-19
 CLOSE = 4.0 * U
+#: What the halving before the last one may have changed: two sums that agree only by chance do not come down to this.
+CLOSING = 1e-6
 FIRST_POINTS = 24
 HALVINGS = 9
+#: The scan: up to here in even steps, beyond in steps that grow by this factor.
+NEAR, POINTS, SPARSE = 32.0, 257, 1.04
 #: Ends of the integrand are taken to fall at least like exp(-|s|/TAIL).
 TAIL = 8.0
 
@@ -52,8 +56,11 @@ def line_integral(g: Callable[[Ball], Sequence[Ball]]) -> list[Ball]:
         finer = [_sum(v) for v in g(Ball(middles))]
         before = [s[0].mid * 2.0 * step for s in sums]
         sums = [(a + b, size + its_size) for (a, size), (b, its_size) in zip(sums, finer, strict=True)]
-        changed = [abs(s[0].mid * step - old) for s, old in zip(sums, before, strict=True)]
-        if all(c <= CLOSE * size * step for c, (_, size) in zip(changed, sums, strict=True)):
+        earlier, changed = changed, [abs(s[0].mid * step - old) for s, old in zip(sums, before, strict=True)]
+        if all(
+            c <= CLOSE * size * step and last <= CLOSING * size * step
+            for c, last, (_, size) in zip(changed, earlier, sums, strict=True)
+        ):
             break
     found = []
     for (total, size), change, end in zip(sums, changed, ends, strict=True):
@@ -64,22 +71,27 @@ def line_integral(g: Callable[[Ball], Sequence[Ball]]) -> list[Ball]:
 
 def _support(g) -> tuple[float, float, bool]:
     """Return where the integrands live, and whether they fall off on both sides."""
-    reach = 32.0
+    far = NEAR * SPARSE ** np.arange(1.0, np.log(FARTHEST / NEAR) / np.log(SPARSE))
+    reach = NEAR
     while True:
-        s = np.linspace(-reach, reach, 257)
-        size = np.max([_relative(v.mid) for v in g(Ball(s))], axis=0)
+        beyond = far[far > reach]  # a look far out: there may be what even steps about 0 do not reach
+        s = np.concatenate([-beyond[::-1], np.linspace(-reach, reach, POINTS), beyond])
+        near = np.abs(s) <= reach
+        values = g(Ball(s))
+        size = np.max([_relative(v.mid, near) for v in values], axis=0)
         alive = np.flatnonzero(size > CUT)
-        over = len(alive) > 0 and alive[0] > 0 and alive[-1] < len(s) - 1
+        over = len(alive) > 0 and np.abs(s[alive]).max() < reach
         if over or reach >= FARTHEST:
             break
         reach = min(2.0 * reach, FARTHEST)
-    if not len(alive):
-        return -1.0, 1.0, True
+    if not len(alive):  # nothing, or nothing that these steps see
+        return -1.0, 1.0, all(np.all(v.rad == 0.0) for v in values)
     return s[max(alive[0] - 1, 0)], s[min(alive[-1] + 1, len(s) - 1)], over
 
 
-def _relative(values):
-    values = np.nan_to_num(np.abs(values), nan=np.inf)
+def _relative(values, near):
+    """Return the sizes relative to the largest; far out a value that is no number is none."""
+    values = np.where(near | np.isfinite(values), np.nan_to_num(np.abs(values), nan=np.inf), 0.0)
     largest = np.max(values)
     return values / largest if 0.0 < largest < np.inf else values
 

@@ -55,7 +55,7 @@ def test_an_integrand_that_does_not_fall_off_has_no_bound(g):
 
 
 def test_radii_of_the_integrand_reach_the_integral():
-    (found,) = line_integral(lambda s: [Ball(np.exp(-s.mid**2), 1e-3 * np.exp(-s.mid**2))])
+    (found,) = line_integral(lambda s: [Ball(np.exp(-(s.mid**2)), 1e-3 * np.exp(-(s.mid**2)))])
     assert found.rad >= 1e-3 * math.sqrt(math.pi)
 
 
@@ -77,8 +77,46 @@ def test_drawn_products_of_powers_are_within_their_radii(seed):
         step = mpmath.mpf(1) / 16  # the same rule, far finer, in 40 digits: its error is far below the digits
         start = -16 * 60
         exact = step * mpmath.fsum(
-            mpmath.exp(power * s - mpmath.fsum(di * mpmath.log1p(ai * mpmath.exp(s)) for ai, di in zip(a, d, strict=True)))
+            mpmath.exp(
+                power * s - mpmath.fsum(di * mpmath.log1p(ai * mpmath.exp(s)) for ai, di in zip(a, d, strict=True))
+            )
             for s in (step * k for k in range(start, 16 * 30))
         )
     assert abs(mpmath.mpf(float(found.mid)) - exact) <= found.rad
     assert found.rad <= 1e-12 * found.mid
+
+
+def hump(centre, width):
+    return lambda s: BALLS.exp((s - centre) * (s - centre) * (-1.0 / (width * width)))
+
+
+#: (centre, width) of the two humps of an integrand: far apart, or a narrow one on a wide one.
+TWO_HUMPS = {
+    "one-out-of-the-first-reach": ((0.0, 1.0), (40.0, 0.5)),
+    "far-right": ((0.0, 1.0), (100.0, 1.0)),
+    "far-left": ((0.0, 1.0), (-300.0, 1.0)),
+    "narrow-beside-wide": ((3.3, 1.0), (11.37, 0.02)),
+    "narrow-on-the-flank-of-a-wide-one": ((0.0, 8.0), (11.37, 0.1)),
+    "wider-than-the-first-reach": ((0.0, 40.0), (37.03, 0.3)),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), TWO_HUMPS.values(), ids=list(TWO_HUMPS))
+def test_no_hump_of_two_is_left_out(one, other):
+    with np.errstate(all="ignore"):
+        (found,) = line_integral(lambda s: [hump(*one)(s) + hump(*other)(s)])
+    exact = math.sqrt(math.pi) * (one[1] + other[1])
+    assert abs(found.mid - exact) <= found.rad + 1e-15 * exact
+
+
+def test_an_integrand_too_narrow_to_be_seen_has_no_bound():
+    with np.errstate(all="ignore"):
+        (found,) = line_integral(lambda s: [hump(0.123, 1e-3)(s)])
+    assert not found.rad < math.inf
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.2, 0.1, 0.07, 0.05, 0.01])
+def test_a_slow_tail_is_within_the_radius_or_has_none(rate):
+    with np.errstate(all="ignore"):
+        (found,) = line_integral(lambda s: [1.0 / (BALLS.exp(s * rate) + BALLS.exp(s * -rate))])
+    assert abs(found.mid - 0.5 * math.pi / rate) <= found.rad
