@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import normcal
@@ -75,6 +76,7 @@ def workshop(tmp_path_factory):
     """A folder with the configs, and a ``normcal`` to type."""
     folder = tmp_path_factory.mktemp("shown")
     shutil.copytree(ROOT / "configs", folder / "configs")
+    np.save(folder / "weights.npy", np.random.default_rng(0).standard_normal((16, 32)) / 4.0)
     (folder / "bin").mkdir()
     program = folder / "bin" / "normcal"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m normcal "$@"\n')
