@@ -53,7 +53,7 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
     """
     from normcal import catalog, pipeline
 
-    chosen = catalog.layer(spec) if isinstance(spec, str) else spec
+    chosen = catalog.layer(spec) if isinstance(spec, str) else _a_layer(spec)
     return pipeline.run(_request(options), [chosen]).layers[0]
 
 
@@ -69,14 +69,32 @@ def table(specs: list[str], **options: Any) -> Result:
     """
     from normcal import catalog, pipeline
 
-    return pipeline.run(_request(options), catalog.layers(list(specs)))
+    return pipeline.run(_request(options), catalog.layers(_texts(specs)))
+
+
+def _a_layer(value: Any) -> Layer:
+    from normcal.errors import RequestError, echo
+    from normcal.layer import Layer
+
+    if not isinstance(value, Layer):
+        raise RequestError(f"spec cannot be {echo(value)}.", "Accepted: a SPEC such as 'relu', or a Layer.")
+    return value
+
+
+def _texts(specs: Any) -> list[str]:
+    from normcal.errors import RequestError, echo
+
+    if not isinstance(specs, (list, tuple)) or not all(isinstance(text, str) for text in specs):
+        raise RequestError(f"specs cannot be {echo(specs)}.", "Accepted: a list of SPECs, such as ['relu', 'gelu'].")
+    return list(specs)
 
 
 def _request(options: dict[str, Any]):
     from normcal.errors import unknown
-    from normcal.request import Request
+    from normcal.request import WHOLE, Request
 
     for name in options:
         if name not in Request.names():
             raise unknown("option", name, Request.names())
-    return Request().updated(options)
+    whole = {k: int(v) for k, v in options.items() if k in WHOLE and isinstance(v, float) and v.is_integer()}
+    return Request().updated(options | whole)

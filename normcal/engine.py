@@ -161,17 +161,19 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
     from normcal.result import OVERFLOW, TOLERANCE_MISSED
 
     missed: list[Estimate] = []
+    declined: list[str] = []
     for engine in ranked():
         if missed and engine.samples:
             break  # sampling never beats a bound that a deterministic engine could state
         try:
             found = engine.estimate(layer, direction, law, engine.unasked(layer, effort))
-        except Unsupported:
+        except Unsupported as reason:
+            declined.append(f"{engine.name}: {reason}")
             continue
         if found.status not in (TOLERANCE_MISSED, OVERFLOW):
             return found
         missed.append(found)
     if not missed:
-        raise RequestError(f"{layer.spec}: no engine serves the {direction} direction.")
+        raise RequestError(f"{layer.spec}: no engine serves the {direction} direction.", "; ".join(declined) + ".")
     # a value with a bound tells more than an overflow, and that more than a value without one
     return min(missed, key=lambda found: (found.std.error is None, found.status != OVERFLOW, found.worst_error))

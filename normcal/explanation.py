@@ -90,7 +90,8 @@ def _row(engine, direction: str, found: Estimate | str) -> tuple:
 def _params(layer: Layer) -> list[Block]:
     if not layer.params:
         return []
-    rows = tuple((p.name, written(getattr(layer, p.name)), p.doc, p.accepted()) for p in layer.params)
+    values = ((p, getattr(layer, p.name)) for p in layer.params)
+    rows = tuple((p.name, "auto" if v is None else written(v), p.doc, p.accepted()) for p, v in values)
     columns = ("parameter", "value", "meaning", "accepted")
     return [Heading("Parameters"), Table(columns, rows, words=columns)]
 

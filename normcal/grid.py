@@ -28,12 +28,15 @@ class Grid:
             for label, specs in _mapping("columns", described.get("columns")).items()
         }
         self.request = request
-        self.cells = {label: {row: self._cell(spec, self.rows[row]) for row, spec in specs.items()}
+        self.cells = {label: {row: self._cell(label, row, spec) for row, spec in specs.items()}
                       for label, specs in self.columns.items()}  # fmt: skip
 
-    def _cell(self, spec: str, path: str):
-        layer = catalog.layer(spec)
-        return layer.spec, pipeline.quantity(self.request, layer, path)
+    def _cell(self, label: str, row: str, spec: str):
+        try:
+            layer = catalog.layer(spec)
+            return layer.spec, pipeline.quantity(self.request, layer, self.rows[row])
+        except RequestError as error:
+            raise RequestError(f"grid, column {echo(label)}, row {echo(row)}: {error.message}", error.hint) from None
 
     def blocks(self) -> list:
         rows = [(row, *(Number(self.cells[label][row][1]) for label in self.columns)) for row in self.rows]

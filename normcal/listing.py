@@ -68,7 +68,7 @@ def _section(layer: Layer) -> list[Block]:
     if isinstance(layer, Elementwise):
         facts.append(f"Elementwise: also takes {_ALSO}")
     blocks.append(Items(tuple(facts)))
-    own = [p for p in cls.params if not p.quiet]
+    own = [p for p in cls.params if p not in AFFINE]
     if own:
         columns = ("parameter", "default", "meaning", "accepted")
         rows = tuple((p.name, _default(p), p.doc, p.accepted()) for p in own)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from normcal.errors import RequestError, echo, unknown
+from normcal.errors import LONGEST_ECHO, RequestError, echo, unknown
 from normcal.spec import Spec, written
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Param:
 
     def _one(self, value: Any, layer: str, given: Any) -> Any:
         if isinstance(self.domain, tuple):
+            if isinstance(value, str) and set(self.domain) == {"yes", "no"}:
+                value = {"true": "yes", "false": "no"}.get(value.lower(), value.lower())
             if value in self.domain:
                 return value
             if isinstance(value, str):
@@ -84,7 +86,8 @@ class Param:
     def refuse(self, value: Any, layer: str) -> Any:
         """Raise the RequestError for a value that is not accepted."""
         shown = written(value) if isinstance(value, (tuple, Spec)) else echo(value)
-        raise RequestError(f"{layer}: {self.name} cannot be {shown[:80]}.", f"Accepted: {self.accepted()}.")
+        shown = shown if len(shown) <= LONGEST_ECHO + 5 else f"{shown[:LONGEST_ECHO]}..."
+        raise RequestError(f"{layer}: {self.name} cannot be {shown}.", f"Accepted: {self.accepted()}.")
 
     def accepted(self) -> str:
         """Say in words what values are accepted."""

@@ -55,9 +55,7 @@ def _groups(result: Result) -> list[tuple[list[Block], list[LayerResult]]]:
     if len(result.layers) <= MOST_UNGROUPED:
         return [([], list(result.layers))]
     families = dict.fromkeys(family(type(row.layer)) for row in result.layers)
-    return [
-        ([Heading(name)], [row for row in result.layers if family(type(row.layer)) == name]) for name in families
-    ]
+    return [([Heading(name)], [row for row in result.layers if family(type(row.layer)) == name]) for name in families]
 
 
 def _line(row: LayerResult, names: dict[str, str]) -> tuple[Cell, ...]:

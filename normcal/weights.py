@@ -27,7 +27,7 @@ from normcal.spec import write
 MOST_ENTRIES = 100_000_000
 MOST_BYTES = 2_000_000_000
 #: Multiplications that the singular values, and the products of all rows, may take.
-MOST_WORK = 400_000_000_000
+MOST_WORK = 60_000_000_000
 _BLOCK = 4_000_000
 _CHUNK = 16
 _U = 2.0**-53
@@ -130,7 +130,9 @@ def _header(stream, shown: str):
     if dtype.hasobject:
         raise FileError(f"--weights {shown} holds Python objects: refused, never unpickled.", _FORMATS)
     _check_kind(dtype.kind, dtype.itemsize, str(dtype), shown)
-    if any(side < 0 for side in shape) or math.prod(shape) > MOST_ENTRIES:
+    if any(side < 0 for side in shape):
+        raise FileError(f"--weights {shown} has a header that cannot be read.", _FORMATS)
+    if math.prod(shape) > MOST_ENTRIES:
         raise FileError(
             f"--weights {shown} holds {math.prod(shape):_} entries.", f"Accepted: at most {MOST_ENTRIES:_}."
         )
@@ -168,13 +170,24 @@ def _npz(path: str, key: str | None, shown: str):
             with archive.open(member) as stream:
                 shape, by_columns, dtype = _header(stream, shown)
                 wanted = math.prod(shape) * dtype.itemsize
-                data = stream.read(wanted)
+                data = _read(stream, wanted if member.file_size >= wanted else member.file_size)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as problem:
         raise FileError(f"--weights {shown} is a damaged or encrypted archive: {problem}.", _FORMATS) from None
     if len(data) < wanted:
         raise FileError(f"--weights {shown} is cut short: the array needs {wanted:_} bytes, {len(data):_} are there.")
     array = np.frombuffer(data, dtype)
     return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)
+
+
+def _read(stream, most: int):
+    """Return at most so many bytes, read into one piece of memory: an archive's own reading takes it twice."""
+    import numpy as np
+
+    data, at = np.empty(most, np.uint8), 0
+    while at < most and (part := stream.read(min(most - at, _BLOCK))):
+        data[at : at + len(part)] = np.frombuffer(part, np.uint8)
+        at += len(part)
+    return data[:at]
 
 
 def _safetensors(path: str, key: str | None, shown: str):
@@ -291,7 +304,11 @@ class Fixed(Layer):
         return {name: value for name, value in self.like.values().items() if name not in hidden} | {"weights": "fixed"}
 
     def notes(self, law: Normal) -> list[str]:
-        return [f"{self.name}: mean and std are of the fixed weights of {self.weights.name}, pooled over the outputs"]
+        axes = "(out, in)" if self.name == "linear" else "(out, in, kernel)"
+        return [
+            f"{self.name}: mean and std are of the fixed weights of {self.weights.name}, pooled over the outputs;"
+            f" its axes are read as {axes}, PyTorch's order (Keras and JAX store the outputs last)"
+        ]
 
     def closed_forward(self, law, m):
         from normcal.numerics.balls import Ball, root_of_squares
@@ -495,7 +512,9 @@ def _spread(name: str, says: str, values) -> list[Quantity]:
     under, over = values.mid - values.rad, values.mid + values.rad
     low = Ball(least, max(least - np.min(under), np.min(over) - least) * GROW + U * abs(least))
     high = Ball(most, max(most - np.max(under), np.max(over) - most) * GROW + U * abs(most))
-    mean = values.sum() / float(len(values.mid))
+    count = float(len(values.mid))
+    share = 2.0 ** -math.ceil(math.log2(count)) if most > 1e290 else 1.0  # the sum of huge norms would overflow
+    mean = values.scaled(share).sum() / (count * share)
     parts = (("min", "least ", low), ("mean", "average ", mean), ("max", "largest ", high))
     return [Quantity(f"{name}_{part}", word + says, _value(ball)) for part, word, ball in parts]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tests.program import environment, invoke, run
@@ -152,6 +153,93 @@ REFUSED = [
     ("output-of-verify", ["verify", "relu", "-o", "no/x.json"], "'no/x.json'", "does not exist"),
 ]
 
+#: Parameters that a family checks itself: (SPEC, what the message names, what it says would be accepted).
+OF_FAMILIES = [
+    # normalisation
+    ("batch_norm(group_size=1)", "group_size cannot be 1", "at least 2"),
+    ("batch_norm(shape=(1, 64, 1, 1))", "shape leaves 1 entry a group", "at least 2"),
+    ("batch_norm(group_size=32, shape=(32, 64))", "give group_size or shape", "either"),
+    ("batch_norm(shape=64)", "shape cannot be 64", "(N, C, ...)"),
+    ("batch_norm(eps=-1)", "eps cannot be -1", "[0, ∞)"),
+    ("batch_norm(mode=eval)", "'eval'", "training, inference"),
+    ("group_norm(num_groups=3, shape=(2, 64, 8, 8))", "num_groups=3 does not divide the 64 channels", "a divisor"),
+    ("group_norm(num_groups=64, shape=(2, 64))", "shape leaves 1 entry a group", "at least 2"),
+    ("instance_norm(shape=(2, 64, 1, 1))", "shape leaves 1 entry a group", "at least 2"),
+    ("layer_norm(group_size=1)", "group_size cannot be 1", "at least 2"),
+    ("local_response_norm(k=0)", "k cannot be 0", "(0, ∞)"),
+    ("weight_standardization(fan_in=1)", "fan_in cannot be 1", WHOLE),
+    ("meta_norm(shape=(2, 3, 4, 4), u=((1, 0), (0, 2)))", "u cannot be ((1, 0), (0, 2))", "a binary matrix"),
+    ("meta_norm(shape=(2, 3, 4, 4), u=((1, 0), (0, 0.5)))", "u cannot be ((1, 0), (0, 0.5))", "a binary matrix"),
+    ("meta_norm(shape=(2, 3, 4, 4), u=((1, 0), (0, 0)))", "row 1 of u is empty", "at least one 1"),
+    ("meta_norm(shape=(1, 2, 4, 4), v=((0, 0), (0, 1)))", "row 0 of v is empty", "at least one 1"),
+    ("meta_norm(shape=(2, 3, 4, 4), u=((1, 0), (0,)))", "u must have 2 rows and columns", "a binary matrix"),
+    ("meta_norm(u=nonsense)", "'nonsense'", "a binary matrix"),
+    ("switchable_norm(mean_logits=(0, 0))", "mean_logits cannot be (0.0, 0.0)", "three finite numbers"),
+    ("switchable_norm(shape=(1, 1, 1, 1))", "shape leaves 1 entry", "at least 2 positions"),
+    ("switchable_norm(shape=(512, 2048, 224, 224))", "shape makes 5.26e+10 entries", "at most"),
+    ("sparse_switchable_norm(radius=0.82)", "radius cannot be 0.82", "[0, 0.8164965809277261]"),
+    # pooling and padding
+    ("max_pool(kernel_size=9, padding=1, input_size=5)", "input_size 5 padded to 7 is too small", "holds a window"),
+    ("avg_pool(kernel_size=5, input_size=3)", "input_size 3 is too small", "holds a window"),
+    ("max_pool(kernel_size=3, padding=2)", "padding=2 is more than half of kernel_size=3", "at most 1"),
+    ("avg_pool(padding=(1, 2, 3), input_size=9)", "padding has 3 entries for ndim=2", "2 of them"),
+    ("avg_pool(divisor_override=0)", "divisor_override cannot be 0", WHOLE),
+    ("avg_pool(ceil_mode=perhaps)", "'perhaps'", "true"),
+    ("adaptive_max_pool(output_size=0)", "output_size cannot be 0", WHOLE),
+    ("lp_pool(norm_type=0)", "norm_type cannot be 0", "a number from 1 to 50, or inf"),
+    ("lp_pool(norm_type=nan)", "norm_type cannot be 'nan'", "a number from 1 to 50, or inf"),
+    ("lse_pool(beta=0)", "beta cannot be 0", "(0, ∞)"),
+    ("reflection_padding(padding=7, input_size=7)", "padding=7 does not fit input_size=7", "at most 6"),
+    ("circular_padding(padding=8, input_size=7)", "padding=8 does not fit input_size=7", "at most 7"),
+    ("up_sampling(mode=trilinear, ndim=2)", "mode=trilinear does not fit ndim=2", "trilinear in 3"),
+    ("up_sampling(scale_factor=1.5)", "scale_factor cannot be 1.5", WHOLE),
+    # dropouts
+    ("gaussian_dropout(keep_prob=0)", "keep_prob cannot be 0", "(0, 1]"),
+    ("alpha_dropout(keep_prob=-0.5)", "keep_prob cannot be -0.5", "(0, 1]"),
+    ("drop_path(drop_prob=1)", "drop_prob cannot be 1", "[0, 1)"),
+    ("drop_connect(keep_prob=2)", "keep_prob cannot be 2", "(0, 1]"),
+    # structure
+    ("weighted_sum(correlation=1.5)", "correlation cannot be 1.5", "[-1, 1]"),
+    ("weighted_sum(weights=(1, 2, 3), correlation=-0.9)", "correlation cannot be -0.9 among 3 inputs", "-0.5 to 1"),
+    ("weighted_sum(weights=(1,))", "weights cannot be (1.0,)", "2 to 26 numbers"),
+    ("weighted_sum(weights=(a, b))", "weights cannot be (a, b)", "2 to 26 numbers"),
+    ("concat(sizes=(0, 1))", "sizes cannot be (0, 1)", "whole numbers from 1"),
+    (f"concat(sizes=({', '.join(map(str, range(1, 900)))}))", "20, 21, 22, ....", "2 to 26 whole numbers"),
+    ("residual(tau=2, weighting=share)", "tau cannot be 2.0", "[0, 1]"),
+    ("multiply(k=1000)", "k cannot be 1000", "from 2 to 26"),
+    # softmax and attention
+    ("softmax(n=0)", "n cannot be 0", WHOLE),
+    ("softmax(temperature=0)", "temperature cannot be 0", "(0, ∞)"),
+    ("cross_entropy(label_smoothing=2)", "label_smoothing cannot be 2", "[0, 1]"),
+    ("attention(head_dim=0)", "head_dim cannot be 0", WHOLE),
+    ("attention(causal=maybe)", "'maybe'", "no, yes"),
+    # parametric and recurrent
+    ("conv(groups=3)", "groups=3 does not divide in_channels=64", "divide in_channels and out_channels"),
+    ("conv(padding=-1)", "padding cannot be -1", "same or valid"),
+    ("conv(init=normal(std=-1))", "std cannot be -1", "(0, ∞)"),
+    ("conv(init=normal(0.02))", "takes parameters by name", "std=1.0"),
+    ("conv(init=normal(sd=1))", "'sd'", "Did you mean 'std'"),
+    ("conv(init=uniform(a=2, b=1))", "a=2.0 is not below b=1.0", "a < b"),
+    ("linear(init=he)", "'he'", "he_normal"),
+    ("embedding(tokens=0)", "tokens cannot be 0", WHOLE),
+    ("lstm_cell(hidden_size=0)", "hidden_size cannot be 0", WHOLE),
+    ("rnn_cell(nonlinearity=relu6)", "'relu6'", "Did you mean 'relu'"),
+    # activations and their nesting
+    ("hardtanh(min_val=1, max_val=-1)", "min_val=1 is not below max_val=-1", "min_val < max_val"),
+    ("rrelu(lower=0.5, upper=0.1)", "lower=0.5 is above upper=0.1", "lower <= upper"),
+    ("polynomial(coefficients=(1, (2, 3)))", "coefficients cannot be (1, (2, 3))", "finite numbers"),
+    ("monomial(power=0.5)", "power cannot be 0.5", WHOLE),
+    ("quantiser(bits=64)", "bits cannot be 64", WHOLE),
+    ("quantiser(bits=1)", "bits=1", "bits >= 2"),
+    ("gated(activation=softmax)", "activation cannot be softmax", "an elementwise layer of one output"),
+    ("gated(activation=swish(beta=nan))", "beta cannot be 'nan'", "(0, ∞)"),
+    ("gated(activation=leaky_relu(negative_slope=[0.1, x]))", "negative_slope cannot be 'x'", "any finite number"),
+    ("gated(activation=" * 200 + "tanh" + ")" * 200, "no more than 12 levels", "A SPEC is"),
+    # sweeps
+    (f"max_pool(kernel_size=[{'1, ' * 2000}1], stride=[{'1, ' * 999}1])", "2_001_000 layers", "at most 20_000"),
+    ("max_pool(kernel_size=[])", "expected a number", "A SPEC is"),
+]  # fmt: skip
+
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{c}: &{c} [*{b}, *{b}, *{b}, *{b}]\n" for b, c in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -294,6 +382,11 @@ def test_bad_input_is_refused(folder, argv, names, accepted):
     refused(folder, argv, names, accepted)
 
 
+@pytest.mark.parametrize(("spec", "names", "accepted"), OF_FAMILIES, ids=[case[0][:60] for case in OF_FAMILIES])
+def test_a_bad_parameter_of_a_family_is_refused(folder, spec, names, accepted):
+    refused(folder, ["compute", spec], names, accepted)
+
+
 @pytest.mark.parametrize(("content", "names", "accepted"), cases(BAD_CONFIGS))
 def test_a_bad_config_is_refused_by_name(folder, content, names, accepted):
     (folder / "config.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -420,6 +513,19 @@ ODD = [
     ("largest-linear", ["compute", "linear(in_features=1000000, out_features=1000000)"]),
     ("largest-seed", ["compute", "relu", "--seed", str(2**64 - 1)]),
 ]
+
+
+@pytest.mark.parametrize("word", ["True", "true", "YES", "yes"])
+def test_yes_and_no_are_understood_as_python_writes_them(word):
+    assert "causal=yes" in invoke("compute", f"attention(causal={word})").stdout
+
+
+@pytest.mark.parametrize("entry", [1e308, 1e-320, 0.0])
+def test_weights_at_the_edge_of_the_doubles_are_served(tmp_path, entry):
+    np.save(tmp_path / "w.npy", np.array([[entry, entry], [entry, -entry]]))
+    result = invoke("compute", "linear", "--weights", tmp_path / "w.npy", "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert not re.search(r"NaN|Infinity", result.stdout)
 
 
 @pytest.mark.filterwarnings("error")

@@ -394,6 +394,15 @@ def test_the_check_itself_sees_an_error_that_is_too_small():
     assert not too_small(Value(1.0, 4e-16), mpf("1.0000000000000003"))
 
 
+@pytest.mark.parametrize(
+    ("spec", "std"), [("softmax(n=3, temperature=1e-300)", 1.0), ("softmax(n=3, temperature=1e-8)", 1e150)]
+)
+def test_a_scale_whose_square_overflows_is_the_limit_of_a_hard_maximum(spec, std):
+    found = engine.get("quadrature").estimate(catalog.layer(spec), "forward", Normal(-50.0, std), Effort())
+    with mp.workdps(DIGITS):
+        assert found.status == "ok" and not too_small(found.std, mp.sqrt(mpf(2) / 9))
+
+
 # --- what is derived ---
 
 PINNED = settings(derandomize=True, max_examples=300, deadline=None, database=None)
@@ -448,6 +457,72 @@ def test_a_derived_error_is_stated_whenever_it_can_be():
 def test_a_value_that_may_be_zero_has_a_reciprocal_of_unstated_error_or_none():
     assert Value(1.0, 1.0).reciprocal().error is None and Value(1.0, 2.0).reciprocal().error is None
     assert Value(0.0, 0.0).reciprocal() == Value() == Value().reciprocal()
+
+
+#: A kink or a jump where z = (x - mean)/std under- or overflows: (spec, mean, std, true mean, std, backward std).
+OUT_OF_DOUBLES = [
+    ("sign", 5e-324, 6.3, 0.0, 1.0, 0.0),
+    ("sign", -5e-324, 6.3, 0.0, 1.0, 0.0),
+    ("sign", 1e-200, 1e200, 0.0, 1.0, 0.0),
+    ("abs", -1e8, 5e-324, 1e8, 5e-324, 1.0),
+    ("softshrink", -1e300, 1e-160, -1e300, 1e-160, 1.0),
+    ("softshrink(lambd=1e155)", 0.0, 1e-300, 0.0, 0.0, 0.0),
+    ("sparse_sigmoid", 1e160, 5e-324, 1.0, 0.0, 0.0),
+    ("binarise(gradient=identity)", -1e30, 5e-324, -1.0, 0.0, 1.0),
+    ("quantiser", 1e160, 1e-300, 1.0, 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("spec", "mean", "std", "true_mean", "true_std", "backward"), OUT_OF_DOUBLES)
+def test_no_bound_lies_where_a_standardised_kink_is_no_double(spec, mean, std, true_mean, true_std, backward):
+    layer, stated = catalog.layer(spec), 0
+    for name, (direction, quantity, truth) in itertools.product(
+        ENGINES, (("forward", "mean", true_mean), ("forward", "std", true_std), ("backward", "std", backward))
+    ):
+        try:
+            value = getattr(engine.get(name).estimate(layer, direction, Normal(mean, std), Effort()), quantity)
+        except Unsupported:
+            continue
+        if value.error is not None:
+            stated += 1
+            assert abs(Fraction(value.value) - Fraction(truth)) <= Fraction(value.error), (name, direction, quantity)
+    assert stated
+
+
+@pytest.mark.parametrize(("mean", "std"), [(-2235.7099001237957, 58.67142474663591), (-1000.0, 30.0), (-700.0, 20.0)])
+def test_no_quadrature_of_an_exponential_whose_moments_lie_beyond_its_reach(mean, std):
+    layer = catalog.layer("exp")
+    with pytest.raises(Unsupported, match="beyond the reach"):
+        engine.get("quadrature").estimate(layer, "forward", Normal(mean, std), Effort())
+    found = engine.estimate("auto", layer, "forward", Normal(mean, std), Effort())
+    truth = mp.exp(mpf(mean) + mpf(std) ** 2 / 2)
+    assert abs(mpf(float(found.mean.value)) - truth) <= mpf(float(found.mean.error)) and found.engine == "closed-form"
+
+
+def test_balls_hold_wide_exponentials_tiny_quotients_and_the_far_tail_of_sech2():
+    from normcal.numerics.balls import BALLS, Ball
+
+    with mp.workdps(60):
+        for mid, rad in ((-400.40354485039336, 106.31397545412268), (457.3055336508198, 136.73174073084994)):
+            found = BALLS.exp(Ball(mid, rad))
+            assert abs(mp.exp(mpf(mid) + mpf(rad)) - mpf(float(found.mid))) <= mpf(float(found.rad))
+        for x in (360.77942791149894, 372.7789912431024, 371.47555271992155):
+            found = BALLS.sech2(Ball(x))
+            assert abs(mp.sech(mpf(x)) ** 2 - mpf(float(found.mid))) <= mpf(float(found.rad))
+    small, divisor = 1e-315, Ball(1e-300, 1e-310)
+    found = Ball(small) / divisor
+    for end in (divisor.mid - divisor.rad, divisor.mid + divisor.rad):
+        assert abs(Fraction(small) / Fraction(end) - Fraction(float(found.mid))) <= Fraction(float(found.rad))
+
+
+def test_a_ball_divided_by_an_underflowed_number_is_unbounded_and_no_exception():
+    import numpy as np
+
+    from normcal.numerics.balls import Ball
+
+    with np.errstate(all="ignore"):
+        assert (Ball(1.0) / Ball(0.0)).rad == math.inf
+        assert Ball(np.full(3, 1.7e308)).sum().rad == math.inf
 
 
 def test_mpmath_is_not_shared_with_the_package():

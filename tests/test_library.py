@@ -61,9 +61,12 @@ def test_a_layer_object_is_taken_too():
         (lambda: normcal.compute("relu", sdt=2), "Unknown option 'sdt'"),
         (lambda: normcal.compute("relu", std=-1), "std cannot be -1"),
         (lambda: normcal.compute("elu(alpha=[1, 2])"), "is a sweep over alpha"),
+        (lambda: normcal.compute(3), "spec cannot be 3"),
+        (lambda: normcal.table("relu"), "specs cannot be 'relu'"),
+        (lambda: normcal.table([3]), "specs cannot be"),
         (lambda: normcal.table(["relu", "nonsense"]), "Unknown layer 'nonsense'"),
     ],
-    ids=["layer", "option", "value", "sweep", "table"],
+    ids=["layer", "option", "value", "sweep", "number", "text", "numbers", "table"],
 )
 def test_what_is_wrong_is_named(call, message):
     with pytest.raises(NormcalError, match=message):

@@ -31,15 +31,13 @@ def command(specs, weights, format, digits, output, **options) -> None:
     the wildcards * and ? match names.
     """
     from normcal import catalog, pipeline, summary
-    from normcal import weights as from_file
     from normcal.cli import INTERRUPTED
     from normcal.commands._output import Output
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
     named = _options.need_specs(specs, "compute")
-    fixed = None if weights is None else from_file.layer(named, weights)
-    layers = [fixed] if fixed else catalog.layers(named)
+    layers = catalog.layers(named) if weights is None else [_fixed(named, weights)]
     request = Request().updated(options)
     target = Output.checked(format, digits, output)
     with Progress() as progress:
@@ -48,4 +46,15 @@ def command(specs, weights, format, digits, output, **options) -> None:
         target.write_interrupted(summary.by_direction(result))
         raise click.exceptions.Exit(INTERRUPTED)
     report = summary.by_direction(result)
-    target.write(from_file.extended(report, fixed, request.law) if fixed else report)
+    if weights is not None:
+        from normcal.weights import extended
+
+        report = extended(report, layers[0], request.law)
+    target.write(report)
+
+
+def _fixed(named: list[str], path: str):
+    """Return the layer with the weights of a file."""
+    from normcal import weights
+
+    return weights.layer(named, path)

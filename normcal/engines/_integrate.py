@@ -92,6 +92,10 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
     if _blurred(component, law):
         unseen += BLURRED * float(rms.upper)
         mean = Ball(mean.mid, mean.rad + BLURRED * float(rms.upper))
+        mass, height = _hidden(component, law)
+        mean = Ball(mean.mid, mean.rad + mass * height)
+        std = _off_by_square(std, 4.0 * mass * height * height)
+        rms = _off_by_square(rms, mass * (height + float(start.upper)) ** 2)
     std, rms = Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
     direct = hypot(mean, std)
     return mean, std, rms if rms.rad <= direct.rad else direct
@@ -191,6 +195,28 @@ def _blurred(component: Component, law: Normal) -> bool:
     places = sorted(float(z.mid) for z in _kinks(component, law) if abs(z.mid) < REACH)
     merged = any(b - a <= BLUR * max(abs(a), abs(b)) for a, b in itertools.pairwise(places))
     return merged or len(_kinks(component, law)) > len(component.kinks)
+
+
+def _hidden(component: Component, law: Normal) -> tuple[float, float]:
+    """Bound the mass of what no panel resolves around features too narrow for doubles, and how far f strays there."""
+    start = ball(component.f(Ball(law.mean), BALLS))
+    mass, height = 0.0, 0.0
+    for x, scale in component.features:
+        z, width = (Ball(x) - law.mean) / law.std, 64.0 * scale / law.std
+        if not scale / law.std < BLUR * abs(z.mid) < BLUR * REACH:
+            continue
+        near = Ball(x + scale * np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]))
+        inside = ball(component.f(near, BALLS)) - start
+        height = max(height, float(np.max(np.abs(inside.mid))))
+        mass += width * float(BALLS.phi(Ball(max(abs(float(z.mid)) - width, 0.0))).upper)
+    return mass, 2.0 * height
+
+
+def _off_by_square(x: Ball, change: float) -> Ball:
+    """Return the ball of sqrt(y^2 + c) for y in x and some \\|c\\| <= ``change``."""
+    high = float(hypot(Ball(float(x.upper)), BALLS.sqrt(Ball(change))).upper)
+    low = float(_less_square(Ball(float(x.mid), float(x.rad)), math.sqrt(change)).rad)
+    return Ball(x.mid, max(high - float(x.mid), low) * GROW)
 
 
 def _on_nodes(component: Component, law: Normal, panels: Panels) -> _Nodes:

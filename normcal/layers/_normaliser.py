@@ -12,6 +12,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from normcal.errors import Unsupported
+
 if TYPE_CHECKING:
     from normcal.law import Normal
     from normcal.numerics.balls import Ball
@@ -237,7 +239,8 @@ def response_output(size: int, alpha: float, beta: float, k: float, law: Normal,
     first = first / _gamma(beta)
     between = square - first.square()
     if beta >= _FEW and between.rad * law.mean * law.mean > _CANCELLED * float(within.mid) ** 2:
-        between = _between(size, growth, pull, beta, k, q, m)
+        finer = _between(size, growth, pull, beta, k, q, m)
+        between = finer if finer.rad < between.rad else between
     rms = m.sqrt(within.square() + square * law.mean * law.mean)
     return first * law.mean, m.sqrt(within.square() + between * law.mean * law.mean), rms
 
@@ -328,14 +331,25 @@ def _response(s, growth, pull, size: int, k: float, m):
 def _gamma(x: float) -> Ball:
     from normcal.numerics.balls import Ball, U
 
+    if not 1e-300 < x < 170.0:
+        raise Unsupported("the power is so small or large that its gamma function is no double")
     value = math.gamma(x)
     return Ball(value, 32.0 * U * value)
+
+
+def response_to_constant(alpha: float, beta: float, k: float, law: Normal, m) -> Ball:
+    """Return mu/(k + alpha mu^2)^beta: the output of a local response normalisation where every input is mu."""
+    from normcal.numerics.balls import Ball
+
+    return Ball(law.mean) * _power(Ball(law.mean).square() * alpha + k, -beta, m)
 
 
 def _power(x: Ball, power: float, m) -> Ball:
     """Return x^power for a positive ball."""
     from normcal.numerics.balls import Ball, U
 
+    if not (0.0 < x.mid < math.inf and x.rad < x.mid):
+        raise Unsupported("the divisor over- or underflows at this input")
     logarithm = math.log(float(x.mid))
     return m.exp(Ball(logarithm, 4.0 * U * abs(logarithm) + 2.0 * float(x.rad / x.mid)) * power)
 

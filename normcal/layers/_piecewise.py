@@ -81,7 +81,7 @@ class _Lines:
         self.ends = [-math.inf, *sorted({float(x) for x in layer.kinks}), math.inf]
         self.inside = [_between(a, b) for a, b in zip(self.ends, self.ends[1:], strict=False)]
         self.slopes = [self.derivative(x) for x in self.inside]
-        z = [Ball(x) if math.isinf(x) else (Ball(x) - law.mean) / law.std for x in self.ends]
+        z = [Ball(x) if math.isinf(x) else _standardised(x, law) for x in self.ends]
         self.pieces = [
             _Piece(a, b, (Ball(right) - left) / law.std, Ball(right) - left, m)
             for a, b, left, right in zip(z, z[1:], self.ends, self.ends[1:], strict=False)
@@ -305,6 +305,16 @@ def _narrow_variance(a, width, m):
     return 2.0 * values.sum()
 
 
+def _standardised(x: float, law):
+    """Return (x - mean)/std; an infinite one would pass for the end of the line."""
+    from normcal.numerics.balls import Ball
+
+    z = (Ball(x) - law.mean) / law.std
+    if not math.isfinite(z.mid):
+        raise Unsupported("a kink lies more standard deviations from the mean than a double holds")
+    return z
+
+
 def _between(a: float, b: float) -> float:
     """Return a point inside (a, b)."""
     if math.isinf(a) and math.isinf(b):
@@ -335,6 +345,6 @@ def passed(low: float, high: float, law, m):
 
     if law.std == 0.0:
         raise Unsupported("the formula divides by the std, which is 0")
-    a, b = ((Ball(x) - law.mean) / law.std for x in (low, high))
+    a, b = (_standardised(x, law) for x in (low, high))
     piece = _Piece(a, b, (Ball(high) - low) / law.std, Ball(high) - low, m)
     return piece.mass() * (1.0 if piece.unit is None else piece.width)

@@ -56,7 +56,7 @@ def check_size(layer: str, name: str, entries: int) -> None:
     """Refuse windows that no network has and no simulation could hold."""
     if entries > MOST_ENTRIES:
         raise RequestError(
-            f"{layer}: {name} makes a window of {entries:.3g} entries.", f"Accepted: at most {MOST_ENTRIES:_} entries."
+            f"{layer}: {name} makes {entries:.3g} entries.", f"Accepted: at most {MOST_ENTRIES:_} entries."
         )
 
 

@@ -292,6 +292,9 @@ class DropPath(Layer):
     def draws(self) -> int:
         return 3
 
+    def notes(self, law):
+        return [f"{self.name}: the skip connection is part of it; the branch alone is dropout with the same keep_prob"]
+
     def simulate(self, direction, rng, rows, law):
         c = 1.0 / self.keep_prob if self.scale_by_keep == "yes" else 1.0
         kept = c * (rng.random((rows, 1)) < self.keep_prob)

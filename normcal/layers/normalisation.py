@@ -84,9 +84,11 @@ class _Normaliser(Layer):
             )
 
     def _check_shape(self) -> None:
-        fits = isinstance(self.shape, tuple) and self.least_dimensions <= len(self.shape) <= 5
-        if not fits:
-            next(p for p in self.params if p.name == "shape").refuse(self.shape, self.name)
+        if not isinstance(self.shape, tuple) or not self.least_dimensions <= len(self.shape) <= 5:
+            raise RequestError(
+                f"{self.name}: shape cannot be {self.shape}.",
+                f"Accepted: {self.least_dimensions} to 5 whole numbers (N, C, ...), such as (32, 64, 8, 8).",
+            )
 
     def _entries(self, samples: int, channels: int, positions: int) -> int:
         """Return M from the shape (N, C, ...)."""
@@ -269,6 +271,10 @@ class BatchNorm(_Normaliser):
         super().check()
         if self.mode == "inference" and self.running_var == 0.0 == self.eps:
             raise RequestError(f"{self.name}: running_var cannot be 0 at eps = 0.", "Accepted: a positive one.")
+        if self.mode == "training" and (self.running_mean, self.running_var) != (0.0, 1.0):
+            raise RequestError(
+                f"{self.name}: running_mean and running_var have no part in mode=training.", "Accepted: mode=inference."
+            )
 
     def _entries(self, samples, channels, positions):
         return samples * positions
@@ -296,7 +302,7 @@ class BatchNorm(_Normaliser):
             return []
         m = self.group_size
         return [
-            f"{self.name}: the noise of the batch statistics acts as a penalty on γ² of strength 1/(2M) = "
+            f"{self.spec}: the noise of the batch statistics acts as a penalty on γ² of strength 1/(2M) = "
             f"{1.0 / (2.0 * m):.4g} through the mean and (ρ+2)/(8M) = {1.0 / (4.0 * m):.4g} through the std, at excess "
             "kurtosis ρ = 0 (Luo et al. 2019; to leading order in 1/M)",
             *super().notes(law),
@@ -583,6 +589,14 @@ class LocalResponseNorm(Layer):
     assumptions = ("channels are interior ones, whose window is full", "the channels are independent")
     references = (Reference("Krizhevsky et al. 2012, ImageNet Classification with Deep Convolutional Neural Networks"),)
 
+    def closed_forward(self, law, m):
+        from normcal.layers._normaliser import response_to_constant
+        from normcal.numerics.balls import Ball
+
+        if law.std > 0.0:
+            raise Unsupported("no closed form is given but for a constant input")
+        return response_to_constant(self.alpha, self.beta, self.k, law, m), Ball(0.0)
+
     def reduced_forward(self, law, q, m):
         from normcal.layers._normaliser import response_output
 
@@ -605,6 +619,7 @@ class LocalResponseNorm(Layer):
         window = (np.arange(channels)[:, None] + np.arange(self.size) - self.size // 2) % channels
         x = law.sample(rng, (rows, channels))
         divisor = self.k + self.alpha * np.mean(x[:, window] ** 2, axis=2)
+        divisor[np.isinf(divisor)] = np.nan  # an overflow is no number, and no zero either
         if direction == FORWARD:
             return x * divisor**-self.beta
         dy = rng.standard_normal(x.shape)

@@ -6,7 +6,7 @@ import math
 
 from normcal.errors import RequestError, Unsupported
 from normcal.layer import ANYTHING, FORWARD, Layer, Param, Reference
-from normcal.layers._initialisers import DIRAC, WEIGHT_NORM, Shape, bind, init_param, ones
+from normcal.layers._initialisers import DIRAC, TRUNCATED, WEIGHT_NORM, Shape, bind, init_param, ones
 from normcal.layers._taps import Taps
 from normcal.layers._windows import KERNEL, MOST_SIMULATED, NDIM, STRIDE, check_size, per_dimension
 
@@ -103,11 +103,16 @@ class _Weighted(Layer):
             self.gain = self.initialiser.default_gain()
 
     def notes(self, law):
-        if law.mean == 0.0:
-            return []
-        return [
-            f"{self.name}: mean and std are over the weights too; one fixed weight row W has mean μ ΣW and std σ ‖W‖"
-        ]
+        found = []
+        if self.initialiser.kind == TRUNCATED and self.initialiser.options.get("std", 1.0) != 1.0:
+            found.append(
+                f"{self.name}: a and b of trunc_normal are in units of std; PyTorch's trunc_normal_ takes absolute "
+                "ones, so divide those by std"
+            )
+        if law.mean != 0.0:
+            one = "one fixed weight row W has mean μ ΣW and std σ ‖W‖"
+            found.append(f"{self.name}: mean and std are over the weights too; {one}")
+        return found
 
     def closed_forward(self, law, m):
         from normcal.numerics.balls import Ball, root_of_squares

@@ -7,10 +7,11 @@ import math
 from normcal.errors import Unsupported
 from normcal.layer import FORWARD, Component, Layer, Param, Reference
 from normcal.layers._initialisers import Initialiser, Shape
-from normcal.layers._windows import MOST_SIMULATED
 
 UNIT_FAN_IN, TORCH, KERAS = "unit_fan_in", "torch_default", "keras_default"
 _SIZE = "1..100000"
+#: Weights that one simulated draw may take: two matrices of 1024 x 4096, and more.
+_MOST_SIMULATED = 20_000_000
 #: Rows and columns of a weight matrix whose gradient one simulated draw follows.
 _FOLLOWED = 4
 
@@ -44,8 +45,8 @@ class _Cell(Layer):
 
     def draws(self) -> int:
         cost = self.gates * self.hidden_size * (self.input_size + self.hidden_size)
-        if cost > MOST_SIMULATED:
-            raise Unsupported(f"one simulated draw would take {cost:.2g} numbers, more than {MOST_SIMULATED:_}")
+        if cost > _MOST_SIMULATED:
+            raise Unsupported(f"one simulated draw would take {cost:.2g} numbers, more than {_MOST_SIMULATED:_}")
         return cost + self.input_size + 3 * self.hidden_size
 
     def _draw(self, rng, rows: int):

@@ -63,9 +63,10 @@ class Ball:
 
     def __truediv__(self, other):
         other = ball(other)
-        mid = self.mid / other.mid
+        mid = np.divide(self.mid, other.mid)  # a plain float divided by 0.0 would raise
         room = np.abs(other.mid) - other.rad
-        spread = np.where(room > 0.0, (self.rad + np.abs(mid) * other.rad) / np.where(room > 0.0, room, 1.0), np.inf)
+        safe = np.where(room > 0.0, room, 1.0)
+        spread = np.where(room > 0.0, self.rad / safe + (np.abs(mid) + TINY) * (other.rad / safe), np.inf)
         return Ball(mid, (spread + U * np.abs(mid)) * GROW + _underflow(self, self))
 
     def __neg__(self):
@@ -101,7 +102,7 @@ class Ball:
         """Return the sum of all entries, itself rounded only once."""
         size = np.abs(self.mid)
         largest = np.max(size, initial=0.0)
-        if not np.isfinite(largest):
+        if not np.isfinite(largest * np.size(size)):  # fsum refuses a sum that overflows on the way
             return Ball(np.sum(self.mid), np.inf)
         # an exact sum is slow over many magnitudes: what is far below its rounding goes into the radius
         counts = size >= largest * NEGLIGIBLE
@@ -143,7 +144,9 @@ class Balls:
         x = ball(x)
         mid = np.exp(x.mid)
         # far left of 0 a wide ball still ends far left of 0: e^(mid + rad), not e^mid times e^rad
-        spread = np.where(x.rad < 1.0, mid * np.expm1(np.minimum(x.rad, 1.0)), np.exp(x.mid + x.rad))
+        end = x.mid + x.rad
+        wide = np.exp(end + U * np.abs(end)) * (1.0 + ELEMENTARY)
+        spread = np.where(x.rad < 1.0, mid * np.expm1(np.minimum(x.rad, 1.0)), wide)
         return _finite(mid, (spread + mid * ELEMENTARY) * GROW + TINY)
 
     def expm1(self, x: Ball) -> Ball:
@@ -219,7 +222,7 @@ class Balls:
         mid = _sech2(x.mid)
         own = 4.0 * ELEMENTARY + 2.0 * U * np.abs(x.mid)
         spread = _spread(_sech2, x, mid, mid * np.expm1(2.0 * x.rad), peak=True)
-        return Ball(mid, (spread + mid * own) * GROW + TINY)
+        return Ball(mid, (spread + mid * own) * GROW + 8.0 * TINY)  # four times what exp may lose
 
     def sigmoid(self, x: Ball) -> Ball:
         mid = _sigmoid(x.mid)
@@ -320,7 +323,7 @@ def power_of_two_near(size: float) -> float:
 
 def _underflow(a: Ball, b: Ball) -> float:
     """What a product or quotient may lose below the smallest double; an exact zero times anything loses nothing."""
-    return 0.0 if _exactly_zero(a) or _exactly_zero(b) else TINY
+    return 0.0 if _exactly_zero(a) or _exactly_zero(b) else 2.0 * TINY  # half of it for each rounding
 
 
 def _exactly_zero(x: Ball) -> bool:

@@ -82,7 +82,7 @@ def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, floa
             radius_at[centre - distance] = radius_at[centre + distance] = 0.0
             distance *= 2.0
     fixed = [(z, radius) for z, radius in kinks if -REACH < z < REACH]
-    free = [z for z in radius_at if -REACH <= z <= REACH and not _crowded(z, fixed)]
+    free = [z for z in radius_at if abs(z) == REACH or (abs(z) < REACH and not _crowded(z, fixed))]
     merged = sorted({**dict.fromkeys(free, 0.0), 0.0: 0.0, **dict(fixed)}.items())
     return np.array([z for z, _ in merged]), np.array([radius for _, radius in merged])
 
