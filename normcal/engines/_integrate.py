@@ -95,7 +95,8 @@ def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball
         mass, height = _hidden(component, law)
         mean = Ball(mean.mid, mean.rad + mass * height)
         std = _off_by_square(std, 4.0 * mass * height * height)
-        rms = _off_by_square(rms, mass * (height + float(start.upper)) ** 2)
+        highest = height + float(start.upper)
+        rms = _off_by_square(rms, mass * highest * highest)
     std, rms = Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
     direct = hypot(mean, std)
     return mean, std, rms if rms.rad <= direct.rad else direct

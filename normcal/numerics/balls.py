@@ -114,7 +114,7 @@ class Ball:
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
-        return Ball(self.mid * power, self.rad * power + _underflow(self, self))
+        return Ball(self.mid * power, self.rad * power + 0.5 * _underflow(self, self))
 
     @property
     def upper(self):
@@ -144,8 +144,8 @@ class Balls:
         x = ball(x)
         mid = np.exp(x.mid)
         # far left of 0 a wide ball still ends far left of 0: e^(mid + rad), not e^mid times e^rad
-        end = x.mid + x.rad
-        wide = np.exp(end + U * np.abs(end)) * (1.0 + ELEMENTARY)
+        end = np.where(x.rad < 1.0, -np.inf, x.mid + x.rad)
+        wide = np.exp(end + U * np.where(x.rad < 1.0, 0.0, np.abs(end))) * (1.0 + ELEMENTARY)
         spread = np.where(x.rad < 1.0, mid * np.expm1(np.minimum(x.rad, 1.0)), wide)
         return _finite(mid, (spread + mid * ELEMENTARY) * GROW + TINY)
 
