@@ -36,9 +36,8 @@ def main(runs: int = 9) -> None:
     pipeline.run(request, layers)  # imports and caches
     table = statistics.median(seconds(lambda: pipeline.run(request, layers)) for _ in range(runs))
     rule = statistics.median(seconds(lambda: bare(2 * len(layers))) for _ in range(runs))
-    print(
-        f"{len(layers)} layers, both directions: {table:.3f} s (limit {LIMIT:g} s), {table / rule:.0f} times the bare rule"
-    )
+    print(f"{len(layers)} layers, both directions: {table:.3f} s (limit {LIMIT:g} s)")
+    print(f"{table / rule:.0f} times the bare rule, which states no error")
     each = [(min(seconds(lambda one=one: pipeline.run(request, [one])) for _ in range(3)), one.spec) for one in layers]
     for took, spec in sorted(each, reverse=True)[:15]:
         print(f"{1e3 * took:8.1f} ms  {took / table:5.1%}  {spec}")
