@@ -10,7 +10,9 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from normcal.errors import Unsupported
 from normcal.layer import Layer
+from normcal.layers._windows import MOST_SIMULATED
 
 if TYPE_CHECKING:
     from normcal.numerics.balls import Ball
@@ -56,6 +58,13 @@ def root(x: Fraction) -> Ball:
     if exact or not math.isfinite(found.mid):
         return found
     return Ball(found.mid, U * found.mid + TINY)
+
+
+def simulable(count: int) -> int:
+    """Return how many numbers a simulated draw takes; raise Unsupported where no block holds them."""
+    if count > MOST_SIMULATED:
+        raise Unsupported(f"one simulated draw would take {count:.3g} numbers, more than {MOST_SIMULATED:_}")
+    return count
 
 
 class Rational(Layer):
