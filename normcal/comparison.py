@@ -11,10 +11,10 @@ import functools
 import re
 from dataclasses import dataclass, replace
 
-from normcal import arithmetic, catalog, engine, pipeline
+from normcal import arithmetic, catalog, engine, pipeline, quantity
 from normcal.errors import RequestError, echo, unknown
 from normcal.request import Request
-from normcal.result import Value, check_path
+from normcal.value import Value
 
 EQUAL, SAMPLING, SLIP = "equal to the printed digits", "within the sampling error", "slip"
 #: Two-sided 0.27 % of a normal law.
@@ -92,7 +92,7 @@ def _checked(entry: dict) -> tuple[str, str]:
             raise RequestError(
                 f"'{key}' of an entry of 'printed' must be text, not {echo(entry.get(key))}.", "Quote it."
             )
-    check_path(entry["quantity"])
+    quantity.parse(entry["quantity"])
     for key in ("where", "remark"):
         if not isinstance(entry.get(key, ""), str):
             raise RequestError(f"'{key}' of an entry of 'printed' must be text, not {echo(entry[key])}.", "Quote it.")

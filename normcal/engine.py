@@ -46,7 +46,8 @@ class Engine:
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
-        from normcal.result import INFINITE, UNDEFINED, Estimate, Value
+        from normcal.result import INFINITE, UNDEFINED, Estimate
+        from normcal.value import Value
 
         reason = layer.undefined(direction, law)
         if reason:

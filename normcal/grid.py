@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from normcal import catalog, pipeline
+from normcal import catalog, pipeline, quantity
 from normcal.errors import RequestError, echo, unknown
 from normcal.report import Heading, Number, Table
 from normcal.request import Request
-from normcal.result import check_path
 
 _KEYS = ("title", "corner", "rows", "columns")
 
@@ -22,7 +21,7 @@ class Grid:
         self.corner = str(described.get("corner", ""))
         self.rows = _mapping("rows", described.get("rows"))
         for path in self.rows.values():
-            check_path(str(path))
+            quantity.parse(str(path))
         self.columns = {
             label: _cells(label, specs, self.rows)
             for label, specs in _mapping("columns", described.get("columns")).items()

@@ -8,7 +8,8 @@ from normcal import engine
 from normcal.engine import Interrupted
 from normcal.layer import Layer
 from normcal.request import Request
-from normcal.result import Estimate, LayerResult, Result, Value
+from normcal.result import Estimate, LayerResult, Result
+from normcal.value import Value
 
 #: label, draws done, draws in all
 Progress = Callable[[str, int, int], None]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from normcal.result import STANDARD_ERROR, Value
+from normcal.result import STANDARD_ERROR
+from normcal.value import Value
 
 
 @dataclass(frozen=True)

@@ -5,64 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from normcal import __version__
-from normcal.errors import unknown
+from normcal import __version__, quantity
 from normcal.law import STANDARD, Normal
-from normcal.layer import BACKWARD, DIRECTIONS, Layer
+from normcal.layer import Layer
+from normcal.quantity import QUANTITIES
+from normcal.value import UNDERFLOW, Value
 
 SCHEMA = "normcal/1"
 BOUND, STANDARD_ERROR = "bound", "standard-error"
 OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
-QUANTITIES = ("mean", "std", "rms", "gain", "rms_gain")
-_ROUNDING = 2.0**-51
-_GROW = 1.0 + 2.0**-49
-#: An error on an exact 0 that is only what may be lost below the smallest double.
-UNDERFLOW = 1e-300
-SMALLEST = 5e-324
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number and its absolute error; an absent number is None, so is an error that cannot be stated."""
-
-    value: float | None = None
-    error: float | None = None
-
-    def __float__(self) -> float:
-        if self.value is None:
-            raise ValueError("this moment has no value; the status says why")
-        return self.value
-
-    @classmethod
-    def of(cls, mid: float, rad: float) -> Value:
-        """Return the value of a ball; what is no finite number is absent."""
-        mid, rad = float(mid), float(rad)
-        return cls(mid if math.isfinite(mid) else None, rad if math.isfinite(rad) and math.isfinite(mid) else None)
-
-    def reciprocal(self) -> Value:
-        """Return 1/value, with the error that follows."""
-        if not self.value:
-            return Value()
-        inverse = 1.0 / self.value
-        if not math.isfinite(inverse):
-            return Value()
-        if self.error is None or self.error >= abs(self.value):
-            return Value(inverse)
-        error = self.error * abs(inverse) / (abs(self.value) - self.error)
-        return Value.of(inverse, error * _GROW + _ROUNDING * abs(inverse))
-
-    def over(self, other: Value) -> Value:
-        """Return value/other with the largest error that both may cause together."""
-        if self.value is None or not other.value:
-            return Value()
-        ratio = self.value / other.value
-        if None in (self.error, other.error) or other.error >= abs(other.value):
-            return Value.of(ratio, math.inf)
-        room = abs(other.value) - other.error
-        error = self.error / room + abs(ratio) * (other.error / room)
-        underflows = self.value and min(abs(ratio), error or 1.0) < UNDERFLOW
-        lost = 8.0 * SMALLEST * (abs(other.value) / room) if underflows else 0.0
-        return Value.of(ratio, error * _GROW + _ROUNDING * abs(ratio) + lost)
 
 
 @dataclass(frozen=True)
@@ -152,16 +103,8 @@ class LayerResult:
         return self.backward.std.over(self.forward.std)
 
     def quantity(self, path: str) -> Value:
-        """Return ``forward.mean``, ``backward.gain``, ``backward.gate.std``, ``jacobian_factor`` ..."""
-        if path == "jacobian_factor":
-            return self.jacobian_factor
-        direction, *part, name = path.split(".")
-        found = getattr(self, direction)
-        for one in part:
-            if found is not None and one not in found.parts:
-                raise unknown(f"input or learned weight of {self.layer.spec}:", one, found.parts)
-            found = found and found.parts[one]
-        return Value() if found is None else getattr(found, name)
+        """Return ``forward.mean``, ``backward.gate.std``, ``scale.geometric`` ... as quantity.py names them."""
+        return quantity.parse(path).of(self)
 
     def data(self) -> dict:
         params = {name: _plain(value) for name, value in self.layer.values().items()}
@@ -200,14 +143,3 @@ class Result:
         head = {"schema": SCHEMA, "generator": f"normcal {__version__}"}
         assumptions = {"input": self.law.data(), "gradient": STANDARD.data()}
         return head | {"assumptions": assumptions, "layers": [row.data() for row in self.layers]} | self.extra
-
-
-PATHS = (*(f"{direction}.{q}" for direction in DIRECTIONS for q in QUANTITIES), "jacobian_factor")
-
-
-def check_path(path: str) -> None:
-    """Refuse what names no quantity: one of PATHS, or ``backward.NAME.std`` of a layer's input or learned weight."""
-    steps = path.split(".")
-    of_part = len(steps) == 3 and steps[0] == BACKWARD and steps[1].isidentifier() and steps[2] in QUANTITIES
-    if path not in PATHS and not of_part:
-        raise unknown("quantity", path, PATHS)

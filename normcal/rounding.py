@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from normcal.errors import RequestError, echo
-from normcal.result import Value
+from normcal.value import Value
 
 #: Significant digits that may be asked for.
 MOST = 17

@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from normcal.catalog import family
+from normcal.quantity import QUANTITIES
 from normcal.report import Block, Cell, Error, Heading, Items, Number, Paragraph, Report, Table
-from normcal.result import BOUND, QUANTITIES, STANDARD_ERROR, Estimate, LayerResult, Result, Value
+from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.value import Value
 
 _ENGINES = "engine"
 #: A table of more rows than this is shown family by family.

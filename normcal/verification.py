@@ -20,7 +20,8 @@ from normcal.engines.monte_carlo import LEAST_INFORMATIVE
 from normcal.errors import Unsupported
 from normcal.layer import FORWARD, Layer
 from normcal.request import Request
-from normcal.result import BOUND, Estimate, Value
+from normcal.result import BOUND, Estimate
+from normcal.value import Value
 
 LEVEL = 1e-5
 AGREE, DISAGREE, UNDECIDED = "agree", "disagree", "undecided"

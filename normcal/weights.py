@@ -20,8 +20,8 @@ from normcal.errors import FileError, RequestError, echo, near_misses
 from normcal.law import Normal
 from normcal.layer import Layer, Reference
 from normcal.report import Block, Error, Heading, Items, Number, Paragraph, Report, Table
-from normcal.result import Value
 from normcal.spec import write
+from normcal.value import Value
 
 #: Entries of a matrix, and bytes of a file, that are read.
 MOST_ENTRIES = 100_000_000

@@ -8,7 +8,7 @@ from normcal import comparison
 from normcal.comparison import EQUAL, SAMPLING, SIGNIFICANT, SLIP, compare
 from normcal.errors import RequestError
 from normcal.request import Request
-from normcal.result import Value
+from normcal.value import Value
 
 STD = math.sqrt(0.5 - 0.5 / math.pi)  # of ReLU at N(0, 1): 0.58381937...
 

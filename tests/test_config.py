@@ -12,7 +12,8 @@ from normcal import catalog, comparison, config, tabulation
 from normcal.errors import FileError, NormcalError, RequestError
 from normcal.grid import Grid
 from normcal.request import Request
-from normcal.result import PATHS, Result
+from normcal.quantity import PATHS
+from normcal.result import Result
 from tests.program import ROOT, succeed
 
 STEADY = settings(derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])

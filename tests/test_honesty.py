@@ -17,7 +17,8 @@ from normcal import catalog, engine
 from normcal.engine import Effort
 from normcal.errors import Unsupported
 from normcal.law import Normal
-from normcal.result import LayerResult, Value
+from normcal.result import LayerResult
+from normcal.value import Value
 
 #: ``auto`` returns what one of these found, unchanged.
 ENGINES = ("closed-form", "quadrature")

@@ -8,20 +8,19 @@ import pytest
 from normcal import __version__, catalog, engine
 from normcal.engine import Effort
 from normcal.law import STANDARD, Normal
+from normcal.quantity import PATHS, QUANTITIES, SCALES
 from normcal.result import (
     BOUND,
     OK,
     OVERFLOW,
-    PATHS,
-    QUANTITIES,
     STANDARD_ERROR,
     TOLERANCE_MISSED,
     UNDEFINED,
     Estimate,
     LayerResult,
     Result,
-    Value,
 )  # fmt: skip
+from normcal.value import Value
 
 
 def estimate(mean=(0.5, 1e-15), std=(2.0, 1e-15), rms=(2.0615528128088303, 1e-15), **more):
@@ -103,7 +102,7 @@ def test_a_direction_that_was_not_asked_for_is_null_and_so_is_the_jacobian_facto
 
 def test_every_path_is_a_quantity_of_a_row():
     found = row()
-    assert len(PATHS) == 2 * len(QUANTITIES) + 1
+    assert len(PATHS) == 2 * len(QUANTITIES) + 1 + len(SCALES)
     assert all(found.quantity(path).value is not None for path in PATHS)
     assert found.quantity("backward.gain").value == found.backward.gain.value
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from normcal.result import Value
+from normcal.value import Value
 from normcal.rounding import DEFAULT, error, significant, text, with_error
 
 STEADY = settings(derandomize=True, database=None, deadline=None, max_examples=300)

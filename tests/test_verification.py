@@ -10,7 +10,7 @@ from normcal import catalog, verification
 from normcal.cli import group
 from normcal.layer import Component
 from normcal.request import Request
-from normcal.result import Value
+from normcal.value import Value
 from normcal.verification import AGREE, DISAGREE, UNDECIDED, Comparison, verify, z_limit
 
 ReLU = catalog.find("relu")

@@ -9,7 +9,8 @@ import numpy as np
 from normcal.engine import DEFAULT_TOLERANCE, Effort
 from normcal.layer import BACKWARD, Layer
 from normcal.numerics.balls import Ball, hypot, root_of_squares
-from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, Value, parts
+from normcal.result import OK, OVERFLOW, TOLERANCE_MISSED, Estimate, parts
+from normcal.value import Value
 
 SMALLEST_NORMAL = 2.0**-1022
 

@@ -16,7 +16,8 @@ from normcal.engine import Effort, Engine, Interrupted
 from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
-from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, Value, parts
+from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, parts
+from normcal.value import Value
 
 DEFAULT_SAMPLES = 1_000_000
 DEFAULT_DRAWS = 100_000_000

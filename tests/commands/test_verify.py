@@ -11,7 +11,7 @@ from normcal import catalog, discover, renderer, verification
 from normcal.commands import _verdicts
 from normcal.report import View
 from normcal.request import Request
-from normcal.result import Value
+from normcal.value import Value
 from tests.program import invoke, on_terminal, run, succeed
 
 FEW = ("--samples", "2000")

@@ -15,8 +15,8 @@ from normcal.result import (
     Estimate,
     LayerResult,
     Result,
-    Value,
 )  # fmt: skip
+from normcal.value import Value
 
 NOTHING = Value()
 

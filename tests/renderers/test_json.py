@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from normcal import catalog, summary
 from normcal.renderers.json import RENDERER
 from normcal.report import Report, View
-from normcal.result import Estimate, LayerResult, Result, Value
+from normcal.result import Estimate, LayerResult, Result
+from normcal.value import Value
 from tests.renderers import samples
 
 REPORTS = samples.reports()

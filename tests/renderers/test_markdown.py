@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from normcal.renderers.markdown import RENDERER
 from normcal.report import Formula, Number, Report, Table, View
-from normcal.result import STANDARD_ERROR, Value
+from normcal.result import STANDARD_ERROR
+from normcal.value import Value
 from tests.renderers import samples
 
 REPORTS = samples.reports()

@@ -7,7 +7,7 @@ import pytest
 from normcal import discover, renderer
 from normcal.renderers.text import RENDERER
 from normcal.report import Number, Paragraph, Report, Table, View
-from normcal.result import Value
+from normcal.value import Value
 from tests.renderers import samples
 
 REPORTS = samples.reports()
