@@ -61,7 +61,7 @@ class Quantity:
         """What it is, in words.
 
         >>> parse("backward.gate.gain").meaning, parse("forward.std^2").meaning
-        ("1/std of the gradient of gate", 'standard deviation of the output, squared')
+        ('1/std of the gradient of gate', 'standard deviation of the output, squared')
         """
         sign, power = "minus the " if self.negative else "", ", squared" if self.square else ""
         return sign + _meaning(self.path) + power

@@ -1,7 +1,8 @@
 """What a command has to say, before it has a format: data for machines, blocks for people.
 
-A renderer reads one of three views of the same content: ``data`` (a document of plain dicts
-and lists), ``records`` (flat rows), or ``blocks`` (headings, text, tables, formulas).
+A renderer reads one of the views of the same content: ``data`` (a document of plain dicts and
+lists), ``records`` (flat rows), ``blocks`` (headings, text, tables, formulas), or ``annotations``
+(remarks on lines of files).
 """
 
 from __future__ import annotations
@@ -77,12 +78,25 @@ Block = Heading | Paragraph | Items | Table | Formula
 
 
 @dataclass(frozen=True)
+class Annotation:
+    """A remark on a line of a file, for the page that shows a change; ``level`` is error, warning or notice."""
+
+    level: str
+    path: str
+    line: int | None
+    title: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Report:
-    """The content of one output in its three views."""
+    """The content of one output in its views; what has nothing to say in one of them leaves it out."""
 
     data: dict[str, Any]
     records: list[dict[str, Any]]
     blocks: tuple[Block, ...]
+    #: None where a command has nothing that could stand on a line of a file
+    annotations: tuple[Annotation, ...] | None = None
 
     @property
     def asides(self) -> list[str]:

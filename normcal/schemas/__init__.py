@@ -1,0 +1,1 @@
+"""JSON Schemas of what normcal reads and writes, one file each."""
