@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from typing import TYPE_CHECKING
 
 from normcal import discover
 from normcal.errors import FileError, RequestError, unknown
 from normcal.report import Report, View
+
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
 
 class Renderer:
@@ -18,9 +22,47 @@ class Renderer:
     suffixes: tuple[str, ...] = ()
     #: Whether it rounds for people; formats for machines keep every digit.
     rounds = False
+    #: How it may lay constants out, the default first; a format that knows one way takes none.
+    layouts: tuple[str, ...] = ()
+    #: Whether a file of constants may end in code of the user's own.
+    code = False
+    #: Whether ``--format`` offers it; a format may instead serve only what a config asks for.
+    offered = True
 
     def render(self, report: Report, view: View) -> str:
         """Return the whole document as text that ends in a newline."""
+        raise NotImplementedError
+
+    def constants(self, document: Constants) -> str:
+        """Return a file of constants; by default the blocks that people read, below a comment."""
+        lines = (document.provenance[0], *document.request_lines)
+        return self.comment(lines) + self.render(document.report(), View())
+
+    def comment(self, lines: tuple[str, ...]) -> str:
+        """Return lines as a comment that stands before the document; nothing where the format has none."""
+        return ""
+
+    def name_of(self, words: list[str]) -> str:
+        """Return the name of the whole where the config gives none: of a dictionary, a prefix, a module."""
+        return "_".join(words).upper()
+
+    def check_name(self, name: str, what: str) -> None:
+        """Refuse a name that the format cannot write as an identifier; by default every name will do."""
+
+
+class ConstantsRenderer(Renderer):
+    """A format that writes constants and nothing else; other reports are refused, with what would do."""
+
+    def render(self, report: Report, view: View) -> str:
+        if report.constants is None:
+            accepted = ", ".join(name for name in names() if not isinstance(get(name), ConstantsRenderer))
+            raise RequestError(
+                f"The format {self.name} holds constants; here there are none.", f"Accepted: {accepted}."
+            )
+        return self.constants(report.constants(self))
+
+    def constants(self, document: Constants) -> str:
+        """Return the file of constants."""
         raise NotImplementedError
 
 

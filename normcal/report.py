@@ -7,6 +7,7 @@ lists), ``records`` (flat rows), ``blocks`` (headings, text, tables, formulas), 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +98,8 @@ class Report:
     blocks: tuple[Block, ...]
     #: None where a command has nothing that could stand on a line of a file
     annotations: tuple[Annotation, ...] | None = None
+    #: What makes constants of it, for a renderer that holds nothing else; None where there are none
+    constants: Callable[[Any], Any] | None = None
 
     @property
     def asides(self) -> list[str]:

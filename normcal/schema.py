@@ -15,9 +15,12 @@ from normcal.yamlfile import Document, Place
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEYWORDS = frozenset(
-    "$schema $defs $ref title description type enum const anyOf properties required additionalProperties propertyNames"
-    " items minItems maxItems minimum maximum exclusiveMinimum minLength maxLength pattern".split()
-)
+    (
+        "$schema", "$defs", "$ref", "title", "description", "type", "enum", "const", "anyOf", "properties", "required",
+        "additionalProperties", "propertyNames", "items", "minItems", "maxItems", "minimum", "maximum",
+        "exclusiveMinimum", "minLength", "maxLength", "pattern",
+    )
+)  # fmt: skip
 _TYPES = {
     "object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
     "null": type(None),

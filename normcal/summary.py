@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 from normcal.catalog import family
 from normcal.quantity import QUANTITIES
+from normcal.renderer import Renderer
 from normcal.report import Block, Cell, Error, Heading, Items, Number, Paragraph, Report, Table
 from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
 from normcal.value import Value
@@ -98,7 +100,14 @@ def _report(result: Result, blocks: list[Block]) -> Report:
     assumptions = Paragraph(f"input {result.law}, incoming gradient N(0, 1), independent")
     head = [Paragraph(result.title)] if result.title else []
     notes = Items(tuple(note for row in result.layers for note in row.notes), aside=True)
-    return Report(result.data(), _records(result), (*head, assumptions, *blocks, notes))
+    constants = functools.partial(_constants, result) if result.layers else None
+    return Report(result.data(), _records(result), (*head, assumptions, *blocks, notes), constants=constants)
+
+
+def _constants(result: Result, renderer: Renderer):
+    from normcal import assembly  # only formats that hold constants need it
+
+    return assembly.from_result(result, renderer)
 
 
 def _directions(row: LayerResult) -> list[tuple[str, Estimate]]:

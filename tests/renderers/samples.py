@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import normcal
-from normcal import catalog, summary
+from normcal import assembly, catalog, summary
+from normcal.constants import Constants
 from normcal.law import Normal
 from normcal.report import Error, Formula, Heading, Items, Number, Paragraph, Report, Table
 from normcal.result import (
@@ -108,3 +109,16 @@ def reports() -> dict[str, Report]:
 def steady(text: str) -> str:
     """Take the version out, so that a release changes no golden file."""
     return text.replace(f"normcal {normcal.__version__}", "normcal VERSION")
+
+
+def constants(layout: str | None = None, *, flat: bool = False, name: str = "GAINS", **more) -> Constants:
+    """Return a file of constants: exact, sampled and absent numbers, a header with signs that formats must escape."""
+    rows = {"leaky_relu": exact(), "max_pool_3_2": sampled(), "tanh": troubled()[1], "relu_at_0": troubled()[0]}
+    paths = ("forward.gain",) if flat else ("forward.mean", "forward.gain", "backward.gain", "forward.std^2")
+    columns = [assembly.column(path, None, "snake") for path in paths]
+    header = more.pop("header", ("Ends comments: */ --> and \\ \"quotes\" {{ braces }} % and # $x$.",))
+    request = more.pop("request", {"layers": ["leaky_relu(negative_slope=0.25)"], "columns": list(paths), "keys": "snake"})
+    return assembly.build(
+        name, columns, list(rows), list(rows.values()), Normal(0.5, 2.0), layout=layout, header=header,
+        request=request, **more,
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""From results to constants: names, columns and cells of a file of numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from normcal import naming, quantity
+from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row, error_cell, literal
+from normcal.errors import RequestError, echo
+from normcal.law import Normal
+from normcal.layer import DIRECTIONS, Layer
+from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
+from normcal.renderer import Renderer
+from normcal.result import STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.value import Value
+
+#: What a column may hold beside a quantity, for one direction: what its record says.
+WORDS = tuple(f"{direction}.{what}" for direction in DIRECTIONS for what in ("status", "engine"))
+ERRORS = tuple(f"{direction}.error.{name}" for direction in DIRECTIONS for name in QUANTITIES)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row before it is computed: a layer, and its name in the file."""
+
+    name: str
+    layer: Layer
+
+
+def column(path: str, name: str | None, style: str) -> Column:
+    """Return a column of a quantity, an error of one, or a word of a record; refuse what is none of them.
+
+    >>> column("forward.rms_gain^2", None, "camel")
+    Column(name='forwardRmsGainSquared', path='forward.rms_gain^2', meaning='1/rms of the output, squared')
+    """
+    if path in WORDS or path in ERRORS:
+        direction, *_, what = path.split(".")
+        of = f"absolute error of the {direction} {what}" if path in ERRORS else f"{what} of the {direction} pass"
+        return Column(name or _styled(path.replace(".", "_"), style), path, of)
+    found = quantity.parse(path)
+    return Column(name or _styled(found.name, style), str(found), found.meaning)
+
+
+def directions(columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the passes that columns need."""
+    needed = {d for one in columns for d in _directions(one.path)}
+    return tuple(direction for direction in DIRECTIONS if direction in needed)
+
+
+def entries(layers: Sequence[tuple[str | None, Any, Layer]], style: str) -> list[Entry]:
+    """Name the rows: by the user's name, else by the SPEC's words; one name twice is refused.
+
+    ``layers`` holds (name or None, the SPEC as it was typed, the layer).
+    """
+    found = [Entry(name or _row_name(typed, layer, style), layer) for name, typed, layer in layers]
+    twice = [name for name, count in Counter(entry.name for entry in found).items() if count > 1]
+    if twice:
+        raise RequestError(f"Two layers are called {echo(twice[0])}.", "Give names: a mapping of names to SPECs.")
+    return found
+
+
+def build(
+    name: str, columns: Sequence[Column], names: Sequence[str], results: Sequence[LayerResult], law: Normal,
+    digits: int | str | None = None, **more: Any,
+) -> Constants:  # fmt: skip
+    """Return the constants that results hold: a row each, in their order, written with ``digits``."""
+    rows = tuple(_row(name, result, columns, digits) for name, result in zip(names, results, strict=True))
+    engines = dict.fromkeys(e.engine for result in results for e in _estimates(result, columns))
+    of_kind: dict[bool, list[tuple[Value, float]]] = {True: [], False: []}
+    for row in rows:
+        for cell in row.cells:
+            if cell.role == NUMBER:
+                of_kind[cell.kind == STANDARD_ERROR].append((cell.value, cell.size))
+    worst = {sampled: error_cell(values) if values else Cell("", ERROR) for sampled, values in of_kind.items()}
+    return Constants(
+        name, tuple(columns), rows, law,
+        engines=Cell(", ".join(engines) or "none", WORD), bound=worst[False], standard_error=worst[True], **more,
+    )  # fmt: skip
+
+
+def from_result(result: Result, renderer: Renderer) -> Constants:
+    """Return every quantity of a result as constants, under names of their own."""
+    paths = [
+        path
+        for path in (*(f"{d}.{q}" for d in DIRECTIONS for q in QUANTITIES), JACOBIAN_FACTOR)
+        if all(any(getattr(row, d) for row in result.layers) for d in _directions(path))
+    ]
+    columns = [column(path, None, "snake") for path in paths]
+    named = entries([(None, row.layer, row.layer) for row in result.layers], "snake")
+    header = (result.title,) if result.title else ()
+    name = renderer.name_of(["normcal"])
+    return build(name, columns, [one.name for one in named], result.layers, result.law, header=header)
+
+
+def _row(name: str, result: LayerResult, columns: Sequence[Column], digits: int | str | None) -> Row:
+    cells = tuple(_cell(result, one.path, digits) for one in columns)
+    engines = dict.fromkeys(e.engine for e in _estimates(result, columns))
+    errors = [(cell.value, cell.size) for cell in cells if cell.role == NUMBER]
+    return Row(name, result.layer, cells, Cell(", ".join(engines), WORD), error_cell(errors))
+
+
+def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
+    if path in WORDS:
+        direction, what = path.split(".")
+        return Cell(str(getattr(getattr(result, direction), what, "")), WORD)
+    if path in ERRORS:
+        direction, _, what = path.split(".")
+        error = getattr(getattr(result, direction), what).error
+        return Cell("" if error is None else literal(Value(error, 0.0), "", 2), ERROR, Value(error, 0.0))
+    asked = quantity.parse(path)
+    value = asked.of(result)
+    estimates = [found for direction in asked.directions if (found := getattr(result, direction))]
+    sampled = any(found.error_kind == STANDARD_ERROR for found in estimates)
+    kind = STANDARD_ERROR if sampled else "bound"
+    reasons = [found.reason or found.status for found in estimates if found.status != "ok"]
+    reason = (reasons or ["the std is 0, so there is no gain"])[0] if value.value is None else ""
+    size = abs(value.value or 0.0)
+    if path.endswith("mean") and estimates:
+        size = max(size, estimates[0].std.value or 0.0)
+    return Cell(literal(value, kind, digits), NUMBER, value, kind, size, reason)
+
+
+def _estimates(result: LayerResult, columns: Sequence[Column]) -> list[Estimate]:
+    return [found for direction in directions(columns) if (found := getattr(result, direction))]
+
+
+def _directions(path: str) -> tuple[str, ...]:
+    return (path.partition(".")[0],) if path in WORDS or path in ERRORS else quantity.parse(path).directions
+
+
+def _row_name(typed: Any, layer: Layer, style: str) -> str:
+    if style == "spec":
+        return typed.spec
+    params = typed.params if isinstance(typed.params, dict) else _given(layer)
+    return naming.styled(naming.words(layer.name, params), style)
+
+
+def _given(layer: Layer) -> dict[str, Any]:
+    """Return the parameters of a layer that differ from its defaults."""
+    plain = type(layer)().values()
+    return {name: value for name, value in layer.values().items() if value != plain.get(name)}
+
+
+def _styled(name: str, style: str) -> str:
+    return name if style in ("spec", "snake") else naming.styled(naming.split(name), style)
