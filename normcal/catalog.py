@@ -130,3 +130,12 @@ def layers(texts: list[str]) -> list[Layer]:
     if len(found) > MOST_LAYERS:
         raise RequestError(f"{len(found):_} layers are too many.", f"Accepted: at most {MOST_LAYERS:_}.")
     return found
+
+
+def of_families(families: list[str]) -> list[Layer]:
+    """Return every layer of some families, with default parameters.
+
+    >>> [one.name for one in of_families(["softmax"])][:2]
+    ['softmax', 'log_softmax']
+    """
+    return [cls() for wanted in families for cls in classes().values() if family(cls) == wanted]

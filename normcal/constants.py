@@ -37,7 +37,7 @@ class Cell:
 
     text: str
     role: str = NUMBER
-    value: Value = Value()
+    value: Value = field(default_factory=Value)
     kind: str = BOUND
     size: float = 0.0
     #: Why a number is absent.

@@ -14,14 +14,21 @@ _HERE = os.path.dirname(__file__)
 
 
 @functools.cache
-def names(folder: str) -> tuple[str, ...]:
+def names(folder: str, suffix: str = ".py") -> tuple[str, ...]:
     """List the public names of a plural folder without importing anything.
 
     >>> names("engines")
     ('closed-form', 'monte-carlo', 'quadrature')
     """
     files = sorted(os.listdir(os.path.join(_HERE, folder)))
-    return tuple(f[:-3].replace("_", "-") for f in files if f.endswith(".py") and not f.startswith("_"))
+    return tuple(
+        f.removesuffix(suffix).replace("_", "-") for f in files if f.endswith(suffix) and not f.startswith("_")
+    )
+
+
+def path(folder: str, name: str, suffix: str) -> str:
+    """Return the path of a data file that bears the public name ``name``."""
+    return os.path.join(_HERE, folder, name.replace("-", "_") + suffix)
 
 
 def load(folder: str, name: str) -> ModuleType:

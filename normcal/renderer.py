@@ -85,11 +85,15 @@ def choose(name: str | None, path: str | None, default: str = "text") -> Rendere
     if path is None:
         return get(default)
     suffix = os.path.splitext(path)[1].lower()
-    claimed = {s: name for name in names() for s in get(name).suffixes}
-    if suffix not in claimed:
-        accepted = f"Accepted: {', '.join(sorted(claimed))}; or name the format with --format."
-        raise RequestError(f"--output {path!r}: no format claims the suffix {suffix!r}.", accepted)
-    return get(claimed[suffix])
+    if suffix not in claimed():
+        accepted = f"Accepted: {', '.join(sorted(claimed()))}; or name the format."
+        raise RequestError(f"{path!r}: no format claims the suffix {suffix!r}.", accepted)
+    return get(claimed()[suffix])
+
+
+def claimed() -> dict[str, str]:
+    """Return the suffixes that formats claim: suffix -> name of the format."""
+    return {suffix: name for name in names() for suffix in get(name).suffixes}
 
 
 def check_writable(path: str) -> None:
@@ -97,12 +101,12 @@ def check_writable(path: str) -> None:
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if os.path.isdir(target):
-        raise FileError(f"--output {path!r} is a folder.", "Accepted: the path of a file.")
+        raise FileError(f"{path!r} is a folder.", "Accepted: the path of a file.")
     if not os.path.isdir(folder):
-        raise FileError(f"--output {path!r}: the folder {folder!r} does not exist.", "Create it, or name another.")
+        raise FileError(f"{path!r}: the folder {folder!r} does not exist.", "Create it, or name another.")
     writable = os.access(folder, os.W_OK) if _replaceable(target) else os.access(target, os.W_OK)
     if not writable or (os.path.exists(target) and not os.access(target, os.W_OK)):
-        raise FileError(f"--output {path!r} cannot be written: permission denied.", "Name a path that you may write.")
+        raise FileError(f"{path!r} cannot be written: permission denied.", "Name a path that you may write.")
 
 
 def save(text: str, path: str) -> None:
@@ -125,7 +129,7 @@ def save(text: str, path: str) -> None:
             os.unlink(temporary)
             raise
     except OSError as problem:
-        raise FileError(f"--output {path!r} cannot be written: {problem.strerror}.") from None
+        raise FileError(f"{path!r} cannot be written: {problem.strerror}.") from None
 
 
 def _replaceable(target: str) -> bool:

@@ -1,0 +1,58 @@
+"""The table of a config, as ``normcal table`` prints it."""
+
+from __future__ import annotations
+
+from normcal import catalog, draft, tabulation
+from normcal import config as configs
+from normcal.config import Config
+from normcal.document import Computation, Document
+from normcal.draft import Draft
+from normcal.errors import NormcalError, RequestError
+from normcal.layer import Layer
+from normcal.output import Output
+from normcal.report import View
+from normcal.request import Request
+from normcal.result import Result
+
+
+class TableDocument(Document):
+    keys = ("config", "layers", "families", "digits")
+
+    def draft(self, output: Output, computation: Computation) -> Draft:
+        config, layers = self._config(output)
+        request = output.request.updated(config.options) if config.options else output.request
+        results = computation.results(request, layers, request.directions)
+        digits = output.settings.get("digits", config.digits)
+        report = tabulation.report(config, request, Result(tuple(results), request.law))
+        return draft.of_report(report, output.renderer.render(report, View(digits)), digits)
+
+    def _config(self, output: Output) -> tuple[Config, list[Layer]]:
+        """Return the table that an output names, or the one that its own layers make."""
+        if "config" not in output.settings:
+            layers = _layers(output)
+            return Config(output.source.path), layers
+        name = output.settings["config"]
+        try:
+            config = configs.read(name if name in configs.shipped() else output.beside(name))
+            return config, configs.layers(config)
+        except NormcalError as error:
+            raise output.refused(error, "config") from None
+
+
+DOCUMENT = TableDocument()
+
+
+def _layers(output: Output) -> list[Layer]:
+    told = output.settings.get("layers", [])
+    try:
+        found = catalog.layers(list(told.values()) if isinstance(told, dict) else told)
+    except RequestError as error:
+        raise output.refused(error, "layers") from None
+    return found + catalog.of_families(output.settings.get("families", []))
+
+
+def request_of(data: dict) -> dict:
+    """Return the output that a document of the schema describes: its layers and input law."""
+    law = data["assumptions"]["input"]
+    options = {name: law[name] for name in Request.names() if name in law}
+    return {"document": "table", "layers": [row["spec"] for row in data["layers"]]} | options

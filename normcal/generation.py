@@ -1,0 +1,84 @@
+"""Generating the files of a config: drafted all, then written, each whole or not at all, and only if it changes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from normcal import agreement, document, renderer
+from normcal.agreement import Comparison
+from normcal.document import Computation
+from normcal.draft import Draft
+from normcal.errors import FileError
+from normcal.output import Output
+from normcal.pipeline import Progress
+
+NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
+#: A file larger than this was not written by normcal.
+LARGEST = 100_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A file, what it holds now (None: it is not there), and what it should hold."""
+
+    output: Output
+    draft: Draft
+    existing: str | None
+    text: str
+
+    @property
+    def status(self) -> str:
+        if self.existing is None:
+            return NEW
+        return UNCHANGED if self.text == self.existing else CHANGED
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What the file and the draft do not share; None where there is no file."""
+        return None if self.existing is None else agreement.compare(self.draft, self.existing)
+
+
+def plan(outputs: list[Output], progress: Progress | None = None) -> list[Plan]:
+    """Draft every file; nothing is written, and one that cannot be drafted or read stops them all."""
+    computation = Computation(progress)
+    found = []
+    for output in outputs:
+        existing = read(output.target, output.path)
+        draft = document.draft(output, computation)
+        text = draft.text if existing is None else agreement.merged(draft, existing)
+        found.append(Plan(output, draft, existing, text))
+    return found
+
+
+def write(plans: list[Plan]) -> None:
+    """Write the files that change; folders that are missing are made."""
+    changed = [one for one in plans if one.status != UNCHANGED]
+    for one in changed:
+        folder = os.path.dirname(one.output.target)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as problem:
+            raise FileError(f"the folder {folder!r} cannot be made: {problem.strerror}.") from None
+        renderer.check_writable(one.output.target)
+    for one in changed:
+        renderer.save(one.text, one.output.target)
+
+
+def read(target: str, shown: str) -> str | None:
+    """Return the text of a file, None if there is none; refuse what is no text of ours."""
+    if not os.path.lexists(target):
+        return None
+    if not os.path.isfile(target):
+        raise FileError(f"{shown!r} is not a file.", "Accepted: the path of a file, or one that is not there yet.")
+    try:
+        if os.path.getsize(target) > LARGEST:
+            raise FileError(f"{shown!r} is larger than {LARGEST:_} bytes; normcal did not write it.")
+        with open(target, encoding="utf-8", newline="") as stream:
+            return stream.read()
+    except UnicodeDecodeError:
+        raise FileError(
+            f"{shown!r} is not UTF-8 text; normcal did not write it.", "Move it, or name another."
+        ) from None
+    except OSError as problem:
+        raise FileError(f"{shown!r} cannot be read: {problem.strerror}.") from None

@@ -1,0 +1,134 @@
+"""One file that a config names: its keys over those of its profile, its path checked, its format chosen."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from normcal import config as configs
+from normcal import discover, profile, renderer
+from normcal.config import Config
+from normcal.errors import FileError, RequestError
+from normcal.renderer import Renderer
+from normcal.request import Request
+from normcal.yamlfile import Document, Place
+
+CONSTANTS = "constants"
+_SHARED = ("path", "format", "document", "profile")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file before it is drafted.
+
+    ``settings`` are its keys, over those of its profile; ``target`` is where it goes; ``document`` says what
+    it holds; ``place`` is where the config, ``source``, names it.
+    """
+
+    path: str
+    target: str
+    renderer: Renderer
+    document: str
+    settings: dict[str, Any]
+    request: Request
+    #: What the file says it was made from: the keys of the config, without those of its profile.
+    origin: dict[str, Any]
+    source: Document
+    place: Place
+
+    def refused(self, error: RequestError, *key: str | int) -> RequestError:
+        """Return an error with the file, line and key of the config where it comes from."""
+        return self.source.refused(error, (*self.place, *key))
+
+    def beside(self, path: str) -> str:
+        """Return a path that the config names, as seen from the config's own folder."""
+        return os.path.join(os.path.dirname(self.source.path), path)
+
+
+def outputs(config: Config, root: str | None = None) -> list[Output]:
+    """Return the files of a config, every key checked; ``root`` is the folder that they must stay in.
+
+    Raises RequestError for a path that leaves the folder, for two outputs of one path, and for keys that
+    the kind of document does not take, each with file, line and key.
+    """
+    if not config.outputs:
+        hint = "Name files below 'outputs:', each with a path, such as {path: gains.py, profile: timm}."
+        raise RequestError(f"{config.path}: the config has no 'outputs' to generate.", hint)
+    folder = os.path.realpath(root or os.path.dirname(config.path) or ".")
+    if not os.path.isdir(folder):
+        raise FileError(f"--root {root!r} is no folder.", "Accepted: a folder that is there.")
+    found: list[Output] = []
+    taken = {os.path.realpath(config.path): "the config itself"}
+    for index, described in enumerate(config.outputs):
+        place: Place = ("outputs", index)
+        one = _output(config, described, place, folder)
+        if one.target in taken:
+            error = RequestError(f"{one.path!r} is already written by {taken[one.target]}.", "Give each its own path.")
+            raise one.refused(error, "path")
+        taken[one.target] = f"outputs[{index}]"
+        if "template" in one.settings:
+            taken.setdefault(os.path.realpath(one.beside(one.settings["template"])), "its template")
+        found.append(one)
+    return found
+
+
+def described(data: dict[str, Any], path: str, where: str) -> Output:
+    """Return the output that a generated file at ``path`` describes within itself; ``where`` names it."""
+    document = Document(where, {"outputs": [data | {"path": path}]})
+    config = configs.checked(document)
+    return _output(config, config.outputs[0], ("outputs", 0), os.path.dirname(os.path.realpath(path)) or "/")
+
+
+def _output(config: Config, described: dict[str, Any], place: Place, folder: str) -> Output:
+    source = config.document
+    own = {key: config.options[key] for key in config.options if key not in ("direction", "workers")}
+    preset = profile.get(described["profile"]) if "profile" in described else {}
+    inherited = {} if {"layers", "families"} & (preset | described).keys() else _layers(config)
+    settings = inherited | preset | described
+    kind = settings.get("document", CONSTANTS)
+    target = _target(described["path"], folder, source, (*place, "path"))
+    known = (*_SHARED, *discover.load("documents", kind).DOCUMENT.keys, *Request.names())
+    for key in described:
+        if key not in known:
+            error = RequestError(f"the document {kind!r} takes no {key!r}.", f"Accepted: {', '.join(known)}.")
+            raise source.refused(error, (*place, key))
+    options = own | configs.request_options(source, place)
+    try:
+        chosen = _renderer(described, preset, described["path"])
+    except RequestError as error:
+        raise source.refused(error, (*place, "format" if "format" in described else "path")) from None
+    request = Request().updated({"workers": config.options.get("workers")} | options)
+    origin = {"format": chosen.name} | own | inherited | described
+    origin.pop("path")
+    return Output(described["path"], target, chosen, kind, settings, request, origin, source, place)
+
+
+def _layers(config: Config) -> dict[str, Any]:
+    """Return the layers of the config's own table, which outputs take that name none."""
+    return {key: value for key, value in (("layers", config.layers), ("families", config.families)) if value}
+
+
+def _target(path: str, folder: str, source: Document, place: Place) -> str:
+    """Return where a path leads; refuse what leaves the folder, by dots, by a link, or from the top."""
+    if "\0" in path or path.endswith(("/", os.sep)):
+        raise source.refused(RequestError(f"{path!r} is not the path of a file."), place)
+    target = os.path.realpath(os.path.join(folder, path))
+    if os.path.commonpath([folder, target]) != folder or target == folder:
+        hint = "Accepted: a path below the config's folder; --root FOLDER names another one."
+        raise source.refused(RequestError(f"{path!r} leads out of {folder!r}.", hint), place)
+    if os.path.isdir(target):
+        raise source.refused(RequestError(f"{path!r} is a folder.", "Accepted: the path of a file."), place)
+    return target
+
+
+def _renderer(described: dict[str, Any], preset: dict[str, Any], path: str) -> Renderer:
+    """Return the template's format, the one the output names, the one its suffix says, or its profile's."""
+    if "template" in described:
+        from normcal.renderers import _template
+
+        return _template.RENDERER
+    if "format" in described:
+        return renderer.get(described["format"])
+    claimed = renderer.claimed().get(os.path.splitext(path)[1].lower())
+    return renderer.get(claimed or preset["format"]) if claimed or "format" in preset else renderer.choose(None, path)
