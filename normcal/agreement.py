@@ -210,7 +210,7 @@ def _group(figure: Figure) -> str:
 
 
 def _compare_line(
-    found: Comparison, draft: Draft, line: _Line, theirs: str, number: int, stated: dict[str, float]
+    found: Comparison, draft: Draft, line: _Line, theirs: str, number: int, stated: dict[tuple[str, str], float]
 ) -> None:
     match = _pattern(draft, line).fullmatch(theirs.rstrip("\r"))
     if match is None:
@@ -230,9 +230,10 @@ def _compare_line(
             found.stale = True
 
 
-def _judged(figure: Figure, written: str, stated: dict[str, float]) -> Finding:
+def _judged(figure: Figure, written: str, stated: dict[tuple[str, str], float]) -> Finding:
     if figure.cell.role == NUMBER:
-        return judge(figure.cell, written, stated.get(figure.row, stated.get("")))
+        kind = figure.cell.kind
+        return judge(figure.cell, written, stated.get((figure.row, kind), stated.get(("", kind))))
     if figure.cell.role == ERROR:
         return _judge_error(figure.cell, written)
     return Finding(AGREE, 0)
@@ -246,9 +247,11 @@ def _judge_error(cell: Cell, written: str) -> Finding:
     return Finding(AGREE, 0)
 
 
-def _stated(draft: Draft, lines: list[_Line], theirs: list[str], pairs: list[tuple[int, int]]) -> dict[str, float]:
-    """Return the relative errors that the file states: of each row, and under "" of all."""
-    found: dict[str, float] = {}
+def _stated(
+    draft: Draft, lines: list[_Line], theirs: list[str], pairs: list[tuple[int, int]]
+) -> dict[tuple[str, str], float]:
+    """Return the relative errors that the file states, by row ("" of all) and kind."""
+    found: dict[tuple[str, str], float] = {}
     for mine, other in pairs:
         wanted = [i for i in lines[mine][2] if draft.figures[i].cell.role == ERROR and not draft.figures[i].column]
         if not wanted:
@@ -256,8 +259,8 @@ def _stated(draft: Draft, lines: list[_Line], theirs: list[str], pairs: list[tup
         match = _pattern(draft, lines[mine]).fullmatch(theirs[other].rstrip("\r"))
         for index, written in zip(lines[mine][2], match.groups() if match else (), strict=False):
             if index in wanted and TOKEN.fullmatch(written):
-                row = draft.figures[index].row
-                found[row] = max(found.get(row, 0.0), float(written))
+                whose = draft.figures[index].row, draft.figures[index].cell.kind
+                found[whose] = max(found.get(whose, 0.0), float(written))
     return found
 
 

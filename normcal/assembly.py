@@ -14,7 +14,7 @@ from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
 from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
 from normcal.renderer import Renderer
-from normcal.result import STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
 from normcal.value import Value
 
 #: What a column may hold beside a quantity, for one direction: what its record says.
@@ -69,15 +69,11 @@ def build(
     """Return the constants that results hold: a row each, in their order, written with ``digits``."""
     rows = tuple(_row(name, result, columns, digits) for name, result in zip(names, results, strict=True))
     engines = dict.fromkeys(e.engine for result in results for e in _estimates(result, columns))
-    of_kind: dict[bool, list[tuple[Value, float]]] = {True: [], False: []}
-    for row in rows:
-        for cell in row.cells:
-            if cell.role == NUMBER:
-                of_kind[cell.kind == STANDARD_ERROR].append((cell.value, cell.size))
-    worst = {sampled: error_cell(values) if values else Cell("", ERROR) for sampled, values in of_kind.items()}
+    cells = [cell for row in rows for cell in row.cells if cell.role == NUMBER]
+    bound, standard_error = (error_cell([c for c in cells if c.kind == kind]) for kind in (BOUND, STANDARD_ERROR))
     return Constants(
         name, tuple(columns), rows, law,
-        engines=Cell(", ".join(engines) or "none", WORD), bound=worst[False], standard_error=worst[True], **more,
+        engines=Cell(", ".join(engines) or "none", WORD), bound=bound, standard_error=standard_error, **more,
     )  # fmt: skip
 
 
@@ -98,8 +94,8 @@ def from_result(result: Result, renderer: Renderer) -> Constants:
 def _row(name: str, result: LayerResult, columns: Sequence[Column], digits: int | str | None) -> Row:
     cells = tuple(_cell(result, one.path, digits) for one in columns)
     engines = dict.fromkeys(e.engine for e in _estimates(result, columns))
-    errors = [(cell.value, cell.size) for cell in cells if cell.role == NUMBER]
-    return Row(name, result.layer, cells, Cell(", ".join(engines), WORD), error_cell(errors))
+    error = error_cell([cell for cell in cells if cell.role == NUMBER])
+    return Row(name, result.layer, cells, Cell(", ".join(engines), WORD), error)
 
 
 def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
@@ -114,7 +110,7 @@ def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
     value = asked.of(result)
     estimates = [found for direction in asked.directions if (found := getattr(result, direction))]
     sampled = any(found.error_kind == STANDARD_ERROR for found in estimates)
-    kind = STANDARD_ERROR if sampled else "bound"
+    kind = STANDARD_ERROR if sampled else BOUND
     reasons = [found.reason or found.status for found in estimates if found.status != "ok"]
     reason = (reasons or ["the std is 0, so there is no gain"])[0] if value.value is None else ""
     size = abs(value.value or 0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from normcal import catalog, schema, yamlfile
-from normcal.errors import FileError, RequestError, near_misses
+from normcal.errors import RequestError, near_misses
 from normcal.layer import Layer
 from normcal.request import WHOLE, Request
 from normcal.yamlfile import Document
@@ -40,9 +40,14 @@ def shipped() -> dict[str, str]:
     """Return the tables that come with the package: name -> path."""
     for folder in (os.path.join(_HERE, "configs"), os.path.join(os.path.dirname(_HERE), "configs")):
         if os.path.isfile(os.path.join(folder, "default.yaml")):
-            files = sorted(name for name in os.listdir(folder) if name.endswith(".yaml"))
-            return {name[: -len(".yaml")]: os.path.join(folder, name) for name in files}
+            paths = (os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".yaml"))
+            return {os.path.basename(path).removesuffix(".yaml"): path for path in paths if _tabulates(path)}
     return {}
+
+
+def _tabulates(path: str) -> bool:
+    with open(path, encoding="utf-8") as stream:
+        return any(line.startswith("layers:") for line in stream)
 
 
 def read(path: str | None) -> Config:
@@ -52,12 +57,13 @@ def read(path: str | None) -> Config:
     """
     if path is None or (path in shipped() and not os.path.isfile(path)):
         path = shipped()[path or "default"]
-    if not os.path.exists(path):
-        close = near_misses(path, shipped())
-        named = f"Did you mean '{close[0]}'? " if close else ""
-        hint = f"{named}Accepted: a path, or the name of one that ships: {', '.join(shipped())}."
-        raise FileError(f"config {path!r} cannot be read: No such file or directory.", hint)
-    return checked(yamlfile.read(path, "config"))
+    return checked(yamlfile.read(path, "config", "" if os.path.isfile(path) else _ships(path)))
+
+
+def _ships(path: str) -> str:
+    close = near_misses(path, shipped())
+    named = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{named}Accepted: a path, or the name of one that ships: {', '.join(shipped())}."
 
 
 def checked(document: Document) -> Config:
@@ -68,10 +74,12 @@ def checked(document: Document) -> Config:
             f"{document.path}: the config {what}.",
             "A config has at least 'layers:' with a list of SPECs, or 'outputs:' with files to generate.",
         )
+    options = request_options(document)
     schema.check(document, schema.get("config"))
     if not document.data.keys() & {"layers", "families", "outputs"}:
-        raise RequestError(f"{document.path}: the config has none of layers, families, outputs.", "Name one of them.")
-    return Config(document.path, options=request_options(document), document=document, **_own(document.data))
+        hint = "Accepted: 'layers' with SPECs such as [relu, gelu], 'families', or 'outputs' with files to generate."
+        raise RequestError(f"{document.path}: the config has no 'layers'.", hint)
+    return Config(document.path, options=options, document=document, **_own(document.data))
 
 
 def _own(data: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from normcal.layer import Elementwise, Layer
 from normcal.report import Items, Paragraph, Report, Table
 from normcal.result import BOUND, SCHEMA, STANDARD_ERROR
 from normcal.rounding import error as written_error
-from normcal.value import Value
+from normcal.value import UNDERFLOW, Value
 
 #: What a cell holds: a number, an error of the numbers of its row (or of all), a word such as an engine's name.
 NUMBER, ERROR, WORD = "number", "error", "word"
@@ -42,6 +42,10 @@ class Cell:
     size: float = 0.0
     #: Why a number is absent.
     reason: str = ""
+    #: The fewest and the most significant digits that it may be written with; None: those of the double itself.
+    digits: tuple[int, int] | None = None
+    #: Whether a word says what the numbers are, not how they came about, so that another one is a mistake.
+    fixed: bool = False
 
     @property
     def absent(self) -> bool:
@@ -194,13 +198,38 @@ def literal(value: Value, kind: str, digits: int | str | None = None) -> str:
         return ""
     if value.error is not None and abs(number) <= value.error:
         return "0.0"
-    if digits is None:
-        digits = AS_ERROR if kind == STANDARD_ERROR else ROUND_TRIP
+    digits = _wanted(kind, digits)
     if digits == AS_ERROR:
-        # of a standard error, two digits are worth writing
-        extra = 1 if kind == STANDARD_ERROR else 0
-        digits = min(rounding.allowed(value, rounding.MOST) + extra, rounding.MOST) if value.error is not None else 3
+        digits = _allowed(value, kind)
     return pointed(repr(number) if digits == ROUND_TRIP else rounding.significant(number, digits))
+
+
+def span(value: Value, kind: str, digits: int | str | None = None) -> tuple[int, int] | None:
+    """Return the fewest and the most digits of ``literal``: on another machine, an error may allow one more or less.
+
+    >>> span(Value(0.58, 1e-9), "bound", 4), span(Value(0.58, 1e-9), "bound", "error"), span(Value(0.58, 1e-9), "bound")
+    ((4, 4), (7, 9), None)
+    """
+    digits = _wanted(kind, digits)
+    if digits == ROUND_TRIP:
+        return None
+    if digits != AS_ERROR:
+        return digits, digits
+    allowed = _allowed(value, kind) if value.value else 1
+    return max(allowed - 1, 1), allowed + 1
+
+
+def _wanted(kind: str, digits: int | str | None) -> int | str:
+    if digits is None:
+        return AS_ERROR if kind == STANDARD_ERROR else ROUND_TRIP
+    return digits
+
+
+def _allowed(value: Value, kind: str) -> int:
+    """Return how many digits an error allows; of a standard error, two digits are worth writing."""
+    if value.error is None:
+        return 3
+    return min(rounding.allowed(value, rounding.MOST) + (1 if kind == STANDARD_ERROR else 0), rounding.MOST)
 
 
 def pointed(text: str) -> str:
@@ -213,16 +242,17 @@ def pointed(text: str) -> str:
     return (mantissa if "." in mantissa else f"{mantissa}.0") + exponent + power
 
 
-def error_cell(values: list[tuple[Value, float]]) -> Cell:
-    """Return the worst relative error of values beside their sizes."""
+def error_cell(cells: list[Cell]) -> Cell:
+    """Return the worst error of cells relative to their sizes; of a standard error if one of them has one."""
+    if not cells:
+        return Cell("", ERROR)
+    kind = STANDARD_ERROR if any(cell.kind == STANDARD_ERROR for cell in cells) else BOUND
     worst = 0.0
-    for value, size in values:
-        if value.value is None:
-            continue
+    for value, size in ((cell.value, cell.size) for cell in cells if not cell.absent):
         if value.error is None:
-            return Cell("unknown", ERROR, Value())
-        worst = max(worst, value.error / size if size else (math.inf if value.error > 1e-300 else 0.0))
-    return Cell(written_error(worst if math.isfinite(worst) else None), ERROR, Value(worst, 0.0))
+            return Cell("unknown", ERROR, Value(), kind)
+        worst = max(worst, value.error / size if size else (math.inf if value.error > UNDERFLOW else 0.0))
+    return Cell(written_error(worst if math.isfinite(worst) else None), ERROR, Value(worst, 0.0), kind)
 
 
 def _reasons(constants: Constants) -> tuple[str, ...]:
@@ -239,7 +269,8 @@ def _parts(text: str) -> list[str]:
     found = []
     while len(text) > _WIDE:
         end = _WIDE
-        while end > 1 and (text[end - 1] == " " or text[end] == " "):
+        # nor may a line end in a backslash: a C comment would go on
+        while end > 1 and (text[end - 1] in " \\" or text[end] == " "):
             end -= 1
         found.append(text[:end])
         text = text[end:]

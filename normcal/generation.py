@@ -60,9 +60,9 @@ def write(plans: list[Plan]) -> None:
             os.makedirs(folder, exist_ok=True)
         except OSError as problem:
             raise FileError(f"the folder {folder!r} cannot be made: {problem.strerror}.") from None
-        renderer.check_writable(one.output.target)
+        renderer.check_writable(one.output.target, "")
     for one in changed:
-        renderer.save(one.text, one.output.target)
+        renderer.save(one.text, one.output.target, "")
 
 
 def read(target: str, shown: str) -> str | None:

@@ -128,7 +128,9 @@ def _renderer(described: dict[str, Any], preset: dict[str, Any], path: str) -> R
         from normcal.renderers import _template
 
         return _template.RENDERER
-    if "format" in described:
-        return renderer.get(described["format"])
-    claimed = renderer.claimed().get(os.path.splitext(path)[1].lower())
-    return renderer.get(claimed or preset["format"]) if claimed or "format" in preset else renderer.choose(None, path)
+    suffix = os.path.splitext(path)[1].lower()
+    named = described.get("format") or renderer.claimed().get(suffix) or preset.get("format")
+    if named is None:
+        accepted = f"Accepted: {', '.join(sorted(renderer.claimed()))}; or name the format with 'format'."
+        raise RequestError(f"{path!r}: no format claims the suffix {suffix!r}.", accepted)
+    return renderer.get(named)

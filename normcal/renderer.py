@@ -26,8 +26,6 @@ class Renderer:
     layouts: tuple[str, ...] = ()
     #: Whether a file of constants may end in code of the user's own.
     code = False
-    #: Whether ``--format`` offers it; a format may instead serve only what a config asks for.
-    offered = True
 
     def render(self, report: Report, view: View) -> str:
         """Return the whole document as text that ends in a newline."""
@@ -86,8 +84,8 @@ def choose(name: str | None, path: str | None, default: str = "text") -> Rendere
         return get(default)
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in claimed():
-        accepted = f"Accepted: {', '.join(sorted(claimed()))}; or name the format."
-        raise RequestError(f"{path!r}: no format claims the suffix {suffix!r}.", accepted)
+        accepted = f"Accepted: {', '.join(sorted(claimed()))}; or name the format with --format."
+        raise RequestError(f"--output {path!r}: no format claims the suffix {suffix!r}.", accepted)
     return get(claimed()[suffix])
 
 
@@ -96,20 +94,20 @@ def claimed() -> dict[str, str]:
     return {suffix: name for name in names() for suffix in get(name).suffixes}
 
 
-def check_writable(path: str) -> None:
-    """Refuse an output path that cannot be written, before any work is done for it."""
+def check_writable(path: str, option: str = "--output ") -> None:
+    """Refuse an output path that cannot be written, before any work is done for it; ``option`` is what named it."""
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if os.path.isdir(target):
-        raise FileError(f"{path!r} is a folder.", "Accepted: the path of a file.")
+        raise FileError(f"{option}{path!r} is a folder.", "Accepted: the path of a file.")
     if not os.path.isdir(folder):
-        raise FileError(f"{path!r}: the folder {folder!r} does not exist.", "Create it, or name another.")
+        raise FileError(f"{option}{path!r}: the folder {folder!r} does not exist.", "Create it, or name another.")
     writable = os.access(folder, os.W_OK) if _replaceable(target) else os.access(target, os.W_OK)
     if not writable or (os.path.exists(target) and not os.access(target, os.W_OK)):
-        raise FileError(f"{path!r} cannot be written: permission denied.", "Name a path that you may write.")
+        raise FileError(f"{option}{path!r} cannot be written: permission denied.", "Name a path that you may write.")
 
 
-def save(text: str, path: str) -> None:
+def save(text: str, path: str, option: str = "--output ") -> None:
     """Write a file whole or not at all: a temporary file beside it takes its place."""
     target = os.path.realpath(path)
     try:
@@ -129,7 +127,7 @@ def save(text: str, path: str) -> None:
             os.unlink(temporary)
             raise
     except OSError as problem:
-        raise FileError(f"{path!r} cannot be written: {problem.strerror}.") from None
+        raise FileError(f"{option}{path!r} cannot be written: {problem.strerror}.") from None
 
 
 def _replaceable(target: str) -> bool:

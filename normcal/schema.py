@@ -96,11 +96,11 @@ def _mapping(value: dict, schema: dict, place: Place, defs: dict) -> None:
         if name not in value:
             raise Invalid(place, f"the key {name!r} is missing.", _accepted(known.get(name, {})))
     for name, inner in value.items():
-        if not isinstance(name, str):
-            raise Invalid(place, f"the key {echo(name)} is not text.", "Quote it.")
         if name not in known and others is False:
-            error = unknown("key", name, known)
-            raise Invalid((*place, name), error.message, error.hint)
+            error = unknown("key", str(name), known)
+            raise Invalid((*place, str(name)), error.message, error.hint)
+        if not isinstance(name, str):
+            raise Invalid((*place, str(name)), f"the key {echo(name)} is not text.", "Quote it.")
         if "propertyNames" in schema:
             _validate(name, schema["propertyNames"], (*place, name), defs)
         _validate(inner, known.get(name, others if isinstance(others, dict) else {}), (*place, name), defs)

@@ -51,10 +51,11 @@ def named(place: Place) -> str:
     return text
 
 
-def read(path: str, what: str = "YAML file", largest: int = LARGEST) -> Document:
+def read(path: str, what: str = "YAML file", hint: str = "", largest: int = LARGEST) -> Document:
     """Read a YAML file: UTF-8, no tags, no aliases, no duplicate keys, at most ``largest`` bytes.
 
-    Raises FileError, naming the file and where there is one the line, for what is no such file.
+    Raises FileError, naming the file and where there is one the line, for what is no such file; ``hint``
+    says what to name instead of a file that cannot be read.
     """
     try:
         if os.path.isfile(path) and os.path.getsize(path) > largest:
@@ -62,7 +63,7 @@ def read(path: str, what: str = "YAML file", largest: int = LARGEST) -> Document
         with open(path, encoding="utf-8") as stream:
             text = stream.read(largest + 1)
     except OSError as problem:
-        raise FileError(f"{what} {path!r} cannot be read: {problem.strerror}.") from None
+        raise FileError(f"{what} {path!r} cannot be read: {problem.strerror}.", hint) from None
     except UnicodeDecodeError:
         raise FileError(f"{path}: the {what} is not UTF-8 text.", "Accepted: YAML in UTF-8.") from None
     if len(text) > largest:  # a pipe has no size beforehand

@@ -199,7 +199,9 @@ def test_only_the_command_line_prints_or_exits():
 def test_nothing_is_evaluated_or_unpickled():
     barred = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.unsafe_load", "yaml.full_load"}
     for path in SOURCES:
-        assert not reaches(path, "pickle", "marshal", "shelve", "subprocess"), part(path)
+        assert not reaches(path, "pickle", "marshal", "shelve"), part(path)
+        # templates are strangers' programs: they get a process of their own, and nothing else does
+        assert part(path) == "renderers/_template" or not reaches(path, "subprocess"), part(path)
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in barred, f"{part(path)}:{node.lineno}"
@@ -251,4 +253,4 @@ def test_every_folder_of_the_package_is_installed():
     settings.read(ROOT / "setup.cfg")
     listed = set(settings["options"]["packages"].split())
     folders = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "normcal").rglob("__init__.py")}
-    assert listed == folders | {"normcal.configs"}
+    assert listed == folders | {"normcal.configs", "normcal.tables"}
