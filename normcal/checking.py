@@ -102,10 +102,11 @@ def request_of(text: str) -> dict[str, Any] | None:
     >>> request_of('# normcal: {"layers": ["re\\n# normcal: lu"]}\\n')
     {'layers': ['relu']}
     """
-    parts = []
+    parts, before = [], ""
     for line in text.split("\n"):
-        _, mark, part = line.partition(REQUEST_MARK)
-        if mark and (parts or part.startswith("{")):
+        sign, mark, part = line.partition(REQUEST_MARK)
+        if mark and (sign == before if parts else part.startswith("{")):
+            before = sign
             parts.append(part.rstrip().removesuffix("*/").removesuffix("-->").rstrip())
         elif parts:
             break

@@ -25,7 +25,7 @@ MAPPING, CONSTANTS = "mapping", "constants"
 ROUND_TRIP, AS_ERROR = "round-trip", "error"
 #: Begins a line that holds (a part of) the request which a file was made from.
 REQUEST_MARK = "normcal: "
-_WIDE = 100
+_WIDE = 85
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,8 @@ class Constants:
     engines: Cell = Cell("", WORD)
     bound: Cell = Cell("", ERROR)
     standard_error: Cell = Cell("", ERROR)
-    #: The path of the user's template, and the file's own path: what the formats template and c need.
+    #: The path of the user's template, where one takes the place of a format.
     template: str | None = None
-    path: str = ""
 
     @property
     def flat(self) -> bool:
@@ -130,7 +129,7 @@ class Constants:
         """The request as lines that begin with REQUEST_MARK; put together again they are one JSON text."""
         if not self.request:
             return ()
-        return tuple(REQUEST_MARK + part for part in _parts(json.dumps(self.request, ensure_ascii=False)))
+        return tuple(REQUEST_MARK + part for part in _parts(json.dumps(self.request)))
 
     def data(self) -> dict[str, Any]:
         """Return the head of the document for formats that hold mappings: provenance as keys."""
@@ -252,7 +251,9 @@ def error_cell(cells: list[Cell]) -> Cell:
         if value.error is None:
             return Cell("unknown", ERROR, Value(), kind)
         worst = max(worst, value.error / size if size else (math.inf if value.error > UNDERFLOW else 0.0))
-    return Cell(written_error(worst if math.isfinite(worst) else None), ERROR, Value(worst, 0.0), kind)
+    if not math.isfinite(worst):
+        return Cell("unknown", ERROR, Value(), kind)
+    return Cell(written_error(worst), ERROR, Value(worst, 0.0), kind)
 
 
 def _reasons(constants: Constants) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ class ConstantsRenderer(Renderer):
 
     def render(self, report: Report, view: View) -> str:
         if report.constants is None:
-            accepted = ", ".join(name for name in names() if not isinstance(get(name), ConstantsRenderer))
+            others = (get(name) for name in names())
+            accepted = ", ".join(one.name for one in others if one.suffixes and not isinstance(one, ConstantsRenderer))
             raise RequestError(
                 f"The format {self.name} holds constants; here there are none.", f"Accepted: {accepted}."
             )

@@ -140,6 +140,9 @@ def _number_lines(loader: yaml.SafeLoader, node: yaml.Node, place: Place, lines:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             lines[*place, name] = key.start_mark.line + 1
             _number_lines(loader, value, (*place, name), lines)
+    elif isinstance(node, yaml.ScalarNode):
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "half of a character", node.start_mark)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             lines[*place, index] = value.start_mark.line + 1

@@ -32,26 +32,16 @@ class ConstantsDocument(Document):
         renderer, style = output.renderer, told.get("keys", "snake")
         self._check(output)
         columns = _columns(output, style)
-        try:
-            rows = assembly.entries(_layers(output), style)
-        except RequestError as error:
-            raise error if str(output.source.path) in error.message else output.refused(error, "layers") from None
+        rows = _refusing(output, "layers", assembly.entries, _layers(output), style)
         name = told.get("name") or renderer.name_of(naming.split(_stem(output.path)) or ["constants"])
-        for what, names in (
-            ("name", [name]),
-            ("layer", [row.name for row in rows]),
-            ("column", [c.name for c in columns]),
-        ):
-            for one in names:
-                _refusing(output, what, renderer.check_name, one, what)
         results = computation.results(output.request, [row.layer for row in rows], assembly.directions(columns))
         constants = assembly.build(
             name, columns, [row.name for row in rows], results, output.request.law, told.get("digits"),
             layout=told.get("layout"), header=tuple(told.get("header", "").splitlines()),
-            epilogue=told.get("epilogue", ""), path=output.path, template=_template(output),
+            epilogue=told.get("epilogue", ""), template=_template(output),
             request={} if "template" in told else output.origin,
         )  # fmt: skip
-        return _refusing(output, "path", draft.of_constants, constants, renderer.constants)
+        return _refusing(output, None, draft.of_constants, constants, renderer.constants)
 
     def _check(self, output: Output) -> None:
         """Refuse what the format cannot do."""
@@ -67,12 +57,12 @@ class ConstantsDocument(Document):
 DOCUMENT = ConstantsDocument()
 
 
-def _refusing(output: Output, key: str, call, *arguments):
+def _refusing(output: Output, key: str | None, call, *arguments):
     """Call what may refuse, and name the place in the config."""
     try:
         return call(*arguments)
     except RequestError as error:
-        raise output.refused(error, key) from None
+        raise output.refused(error, *([key] if key else [])) from None
 
 
 def _columns(output: Output, style: str) -> list[Column]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
+from normcal.constants import WORD, Constants
+from normcal.errors import RequestError
 from normcal.renderer import Renderer
 from normcal.report import Report, View
+
+#: What stands before and behind the numbers of each row.
+_BEFORE = ("name", "layer")
+_BEHIND = ("engine", "relative_error", "input_mean", "input_std", "generator")
 
 
 class Csv(Renderer):
@@ -22,5 +29,32 @@ class Csv(Renderer):
             writer.writerow({k: "" if v is None else repr(v) if isinstance(v, float) else v for k, v in record.items()})
         return stream.getvalue()
 
+    def constants(self, document: Constants) -> str:
+        """Return a row a layer; words are always in quotes, numbers never."""
+        for column in document.columns:
+            self.check_name(column.name, "column")
+        head = [*_BEFORE, *(column.name for column in document.columns), *_BEHIND]
+        law = [repr(document.law.mean), repr(document.law.std), _word(document.generator.text)]
+        lines = [",".join(map(_field, head))]
+        for row in document.rows:
+            cells = [_word(cell.text) if cell.role == WORD else cell.text for cell in row.cells]
+            engine = [_word(row.engine.text), row.error.text]
+            lines.append(",".join([_word(row.name), _word(row.spec), *cells, *engine, *law]))
+        return "\n".join(lines) + "\n"
+
+    def check_name(self, name: str, what: str) -> None:
+        """Refuse a column that the format has already."""
+        if what == "column" and name in (*_BEFORE, *_BEHIND):
+            raise RequestError(f"csv has a column {name!r} of its own.", "Give yours another name.")
+
 
 RENDERER = Csv()
+
+
+def _word(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _field(name: str) -> str:
+    """Return the name of a column, in quotes where a comma, a quote or a break makes it need them."""
+    return name if re.fullmatch(r"[^\s,\"]+", name) else _word(name)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from normcal.constants import Constants
 from normcal.renderer import Renderer
 from normcal.renderers._cells import written
+from normcal.renderers._code import HTML_HARM, note, renamed, told
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
 
 
@@ -14,6 +18,12 @@ class Markdown(Renderer):
 
     def render(self, report: Report, view: View) -> str:
         return "\n".join(f"{_block(block, view)}\n" for block in report.blocks if not _empty(block))
+
+    def constants(self, document: Constants) -> str:
+        return super().constants(renamed(document, _literal))
+
+    def comment(self, lines: tuple[str, ...]) -> str:
+        return "".join(f"<!-- {note(line, HTML_HARM)} -->\n" for line in lines) + "\n"
 
 
 RENDERER = Markdown()
@@ -57,3 +67,8 @@ def _escaped(text: str) -> str:
     if text.startswith("$"):
         return text.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
     return text.replace("|", r"\|").replace("\n", " ")
+
+
+def _literal(text: str) -> str:
+    """Escape what in a user's own text would swallow the lines behind it: HTML, code, formulas."""
+    return re.sub(r"([\\`~<$])", r"\\\1", told(text))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from normcal.constants import Constants
 from normcal.renderer import Renderer
 from normcal.renderers._cells import written
+from normcal.renderers._code import note, renamed, told
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
 
 NARROW_DIGITS, NARROW_WORDS = 7, 14
@@ -23,6 +25,12 @@ class Text(Renderer):
         if view.terminal:
             return _on_terminal(blocks, view)
         return "\n".join(f"{_plain(block, view)}\n" for block in blocks)
+
+    def constants(self, document: Constants) -> str:
+        return super().constants(renamed(document, told))
+
+    def comment(self, lines: tuple[str, ...]) -> str:
+        return "".join(f"# {note(line)}\n" for line in lines) + "\n"
 
 
 RENDERER = Text()

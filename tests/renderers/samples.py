@@ -116,8 +116,10 @@ def constants(layout: str | None = None, *, flat: bool = False, name: str = "GAI
     rows = {"leaky_relu": exact(), "max_pool_3_2": sampled(), "tanh": troubled()[1], "relu_at_0": troubled()[0]}
     paths = ("forward.gain",) if flat else ("forward.mean", "forward.gain", "backward.gain", "forward.std^2")
     columns = [assembly.column(path, None, "snake") for path in paths]
-    header = more.pop("header", ("Ends comments: */ --> and \\ \"quotes\" {{ braces }} % and # $x$.",))
-    request = more.pop("request", {"layers": ["leaky_relu(negative_slope=0.25)"], "columns": list(paths), "keys": "snake"})
+    header = more.pop("header", ('Ends comments: */ --> and \\ "quotes" {{ braces }} % and # $x$.',))
+    request = more.pop(
+        "request", {"layers": ["leaky_relu(negative_slope=0.25)"], "columns": list(paths), "keys": "snake"}
+    )
     return assembly.build(
         name, columns, list(rows), list(rows.values()), Normal(0.5, 2.0), layout=layout, header=header,
         request=request, **more,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from normcal.renderers.csv import RENDERER
 from normcal.report import Report, View
-from tests.renderers import samples
+from tests.renderers import files, samples
 
 REPORTS = samples.reports()
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -72,3 +72,28 @@ def test_any_double_and_any_text_survive(number, text):
     (row,) = rows(RENDERER.render(Report({}, [{"number": number, "text": text, "end": "x"}], ()), View()))
     assert float(row["number"]) == number
     assert (row["text"], row["end"]) == (text, "x")
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_golden_constants(golden, flat):
+    text = samples.steady(RENDERER.constants(samples.constants(flat=flat)))
+    golden(f"renderers/golden/constants_{'flat' if flat else 'nested'}.csv", text)
+
+
+def test_constants_are_rows_with_where_they_come_from():
+    document = files.hostile()
+    rows = list(csv.DictReader(io.StringIO(RENDERER.constants(document), newline="")))
+    assert [row["name"] for row in rows] == [row.name for row in document.rows]
+    for found, row in zip(rows, document.rows, strict=True):
+        assert found["layer"] == row.spec
+        assert [found[column.name] for column in document.columns] == [cell.text for cell in row.cells]
+        assert (found["engine"], found["relative_error"]) == (row.engine.text, row.error.text)
+        assert (found["input_mean"], found["input_std"]) == ("0.5", "2.0")
+        assert found["generator"].startswith("normcal ")
+
+
+def test_odd_names_and_edges_of_the_doubles_survive():
+    edges = {f"x{place}": value for place, value in enumerate(files.many_doubles())}
+    for numbers in (edges, dict.fromkeys(files.NAMES, 0.5)):
+        rows = csv.DictReader(io.StringIO(RENDERER.constants(files.of_numbers(numbers)), newline=""))
+        assert files.same({row["name"]: float(row["forward_gain"]) for row in rows}, numbers)

@@ -11,7 +11,7 @@ from normcal.renderers.json import RENDERER
 from normcal.report import Report, View
 from normcal.result import Estimate, LayerResult, Result
 from normcal.value import Value
-from tests.renderers import samples
+from tests.renderers import files, samples
 
 REPORTS = samples.reports()
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -79,3 +79,44 @@ def test_whatever_an_engine_finds_nothing_but_numbers_is_written(mids, rads):
     report = summary.by_direction(Result((LayerResult(catalog.layer("relu"), found, found),)))
     document = strict(RENDERER.render(report, View()))
     assert document["layers"][0]["forward"].keys() >= {"mean", "std", "gain", "error"}
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_golden_constants(golden, flat):
+    text = samples.steady(RENDERER.constants(samples.constants(flat=flat)))
+    golden(f"renderers/golden/constants_{'flat' if flat else 'nested'}.json", text)
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_constants_are_read_back_with_where_they_come_from(flat):
+    for document in (samples.constants(flat=flat), files.hostile(flat=flat)):
+        found = json.loads(RENDERER.constants(document))
+        assert files.same(found.pop("constants"), files.numbers(document, absent=True))
+        layers = found.pop("layers")
+        assert layers["max_pool_3_2"]["spec"] == "max_pool(kernel_size=(3, 2), ndim=2)"
+        assert {row.name: (row.engine.text, float(row.error.text)) for row in document.rows} == {
+            name: (layer["engine"], layer["relative_error"]) for name, layer in layers.items()
+        }
+        assert found == document.data()
+
+
+def test_words_stand_beside_constants():
+    document = files.of_words()
+    found = json.loads(RENDERER.constants(document))["constants"]
+    assert files.same(found, files.numbers(document, absent=True))
+
+
+@settings(derandomize=True, database=None, deadline=None)
+@given(
+    numbers=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.floats(allow_nan=False, allow_infinity=False), min_size=1
+    )
+)
+def test_any_double_survives_under_any_name(numbers):
+    assert files.same(json.loads(RENDERER.constants(files.of_numbers(numbers)))["constants"], numbers)
+
+
+def test_odd_names_and_edges_of_the_doubles_survive():
+    edges = {f"x{place}": value for place, value in enumerate(files.many_doubles())}
+    for numbers in (edges, dict.fromkeys(files.NAMES, 0.5)):
+        assert files.same(json.loads(RENDERER.constants(files.of_numbers(numbers)))["constants"], numbers)

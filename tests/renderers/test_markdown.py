@@ -10,7 +10,7 @@ from normcal.renderers.markdown import RENDERER
 from normcal.report import Formula, Number, Report, Table, View
 from normcal.result import STANDARD_ERROR
 from normcal.value import Value
-from tests.renderers import samples
+from tests.renderers import files, samples
 
 REPORTS = samples.reports()
 
@@ -91,3 +91,24 @@ def test_no_text_breaks_a_table(words):
 def test_a_sampled_number_is_shown_with_its_error():
     shown = Table(("x",), ((Number(Value(0.5, 0.01), STANDARD_ERROR),),))
     assert "0.500 ± 0.010" in RENDERER.render(Report({}, [], (shown,)), View())
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_golden_constants(golden, flat):
+    text = samples.steady(RENDERER.constants(samples.constants(flat=flat)))
+    golden(f"renderers/golden/constants_{'flat' if flat else 'nested'}.md", text)
+
+
+def test_a_comment_ends_where_it_should_and_no_text_opens_another():
+    for document in (files.hostile(), files.of_numbers(dict.fromkeys(files.NAMES, 0.5))):
+        lines = RENDERER.constants(document).split("\n")
+        head = lines[: lines.index("")]
+        assert all(line.startswith("<!-- ") and line.endswith(" -->") and line.count("-->") == 1 for line in head)
+        assert not re.search(r"(?<!\\)[<`$~]", "\n".join(lines[len(head) :]))
+
+
+def test_every_row_of_constants_has_as_many_cells_as_the_head():
+    document = files.of_numbers(dict.fromkeys(files.NAMES, 0.5))
+    rows = [line for line in RENDERER.constants(document).split("\n") if line.startswith("|")]
+    assert len(rows) == len(document.rows) + 2
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}

@@ -8,10 +8,16 @@ from normcal import discover, renderer
 from normcal.renderers.text import RENDERER
 from normcal.report import Number, Paragraph, Report, Table, View
 from normcal.value import Value
-from tests.renderers import samples
+from tests.renderers import files, samples
 
 REPORTS = samples.reports()
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
+#: Formats of any report: the others hold constants alone, or findings, which are no file.
+REPORTING = [
+    name
+    for name in discover.names("renderers")
+    if renderer.get(name).suffixes and not isinstance(renderer.get(name), renderer.ConstantsRenderer)
+]
 COLOUR = View(terminal=True, color=True, width=200)
 PLAIN = View(terminal=True, color=False, width=200)
 
@@ -79,7 +85,7 @@ def test_text_that_looks_like_markup_stays_text(text):
     assert RENDERER.render(shown, PLAIN).count(text) == 2
 
 
-@pytest.mark.parametrize("format", discover.names("renderers"))
+@pytest.mark.parametrize("format", REPORTING)
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_format_ends_in_one_newline(format, name):
     text = renderer.get(format).render(REPORTS[name], View())
@@ -87,9 +93,26 @@ def test_every_format_ends_in_one_newline(format, name):
 
 
 @pytest.mark.parametrize("format", discover.names("renderers"))
-def test_a_format_is_named_after_its_file_and_says_whether_it_rounds(format):
+def test_a_format_is_named_after_its_file_and_claims_suffixes_in_lower_case(format):
     found = renderer.get(format)
     assert found.name == format
-    assert found.suffixes and all(suffix.startswith(".") and suffix == suffix.lower() for suffix in found.suffixes)
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in found.suffixes)
+
+
+@pytest.mark.parametrize("format", REPORTING)
+def test_only_formats_for_people_round(format):
+    found = renderer.get(format)
     rounded = found.render(REPORTS["by_direction"], View(digits=2))
     assert (rounded != found.render(REPORTS["by_direction"], View())) == found.rounds
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_golden_constants(golden, flat):
+    text = samples.steady(RENDERER.constants(samples.constants(flat=flat)))
+    golden(f"renderers/golden/constants_{'flat' if flat else 'nested'}.txt", text)
+
+
+def test_a_row_of_constants_is_one_line_whatever_its_name():
+    document = files.of_numbers(dict.fromkeys(files.NAMES, 0.5))
+    lines = RENDERER.constants(document).splitlines()
+    assert sum("closed-form" in line for line in lines) == len(document.rows) + 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from normcal.renderers.yaml import RENDERER
 from normcal.report import Report, View
-from tests.renderers import samples
+from tests.renderers import files, samples
 
 REPORTS = samples.reports()
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -63,3 +63,35 @@ def test_text_that_looks_like_something_else_stays_text(text):
 def test_any_double_and_any_text_survive(mean, error, text):
     report = Report({"mean": mean, "error": error, "notes": [text]}, [], ())
     assert yaml.safe_load(RENDERER.render(report, View())) == report.data
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_golden_constants(golden, flat):
+    text = samples.steady(RENDERER.constants(samples.constants(flat=flat)))
+    golden(f"renderers/golden/constants_{'flat' if flat else 'nested'}.yaml", text)
+
+
+@pytest.mark.parametrize("name", ["GAINS", "no", 'my: "gains"', ""], ids=["named", "a-word", "quoted", "top"])
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "nested"])
+def test_constants_are_read_back_and_absent_ones_are_null(flat, name):
+    for document in (samples.constants(flat=flat, name=name), files.hostile(flat=flat, name=name)):
+        wanted = files.numbers(document, absent=True)
+        assert files.same(yaml.safe_load(RENDERER.constants(document)), {name: wanted} if name else wanted)
+
+
+def test_words_stand_beside_constants():
+    document = files.of_words()
+    found = yaml.safe_load(RENDERER.constants(document))
+    assert files.same(found, {"MIXED": files.numbers(document, absent=True)})
+
+
+@settings(derandomize=True, database=None, deadline=None)
+@given(numbers=st.dictionaries(TEXT, FLOATS, min_size=1))
+def test_any_double_survives_under_any_name(numbers):
+    assert files.same(yaml.safe_load(RENDERER.constants(files.of_numbers(numbers, ""))), numbers)
+
+
+def test_odd_names_and_edges_of_the_doubles_survive():
+    edges = {f"x{place}": value for place, value in enumerate(files.many_doubles())}
+    for numbers in (edges, dict.fromkeys(files.NAMES, 0.5)):
+        assert files.same(yaml.safe_load(RENDERER.constants(files.of_numbers(numbers, ""))), numbers)
