@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from normcal import config as configs
@@ -16,6 +16,8 @@ from normcal.yamlfile import Document, Place
 
 CONSTANTS = "constants"
 _SHARED = ("path", "format", "document", "profile")
+#: Keys of a profile that mean something in its own format only.
+_OF_A_FORMAT = ("epilogue", "layout")
 
 
 @dataclass(frozen=True)
@@ -58,26 +60,24 @@ def outputs(config: Config, root: str | None = None) -> list[Output]:
     folder = os.path.realpath(root or os.path.dirname(config.path) or ".")
     if not os.path.isdir(folder):
         raise FileError(f"--root {root!r} is no folder.", "Accepted: a folder that is there.")
-    found: list[Output] = []
-    taken = {os.path.realpath(config.path): "the config itself"}
-    for index, described in enumerate(config.outputs):
-        place: Place = ("outputs", index)
-        one = _output(config, described, place, folder)
-        if one.target in taken:
-            error = RequestError(f"{one.path!r} is already written by {taken[one.target]}.", "Give each its own path.")
-            raise one.refused(error, "path")
-        taken[one.target] = f"outputs[{index}]"
+    found = [_output(config, described, ("outputs", i), folder) for i, described in enumerate(config.outputs)]
+    taken = {os.path.realpath(config.path): "is the config itself"}
+    for one in found:
         if "template" in one.settings:
-            taken.setdefault(os.path.realpath(one.beside(one.settings["template"])), "its template")
-        found.append(one)
+            taken[os.path.realpath(one.beside(one.settings["template"]))] = "is a template"
+    for index, one in enumerate(found):
+        if one.target in taken:
+            error = RequestError(f"{one.path!r} {taken[one.target]}.", "Give each output its own path.")
+            raise one.refused(error, "path")
+        taken[one.target] = f"is already written by outputs[{index}]"
     return found
 
 
 def described(data: dict[str, Any], path: str, where: str) -> Output:
     """Return the output that a generated file at ``path`` describes within itself; ``where`` names it."""
-    document = Document(where, {"outputs": [data | {"path": path}]})
-    config = configs.checked(document)
-    return _output(config, config.outputs[0], ("outputs", 0), os.path.dirname(os.path.realpath(path)) or "/")
+    folder, name = os.path.split(os.path.realpath(path))
+    config = configs.checked(Document(where, {"outputs": [data | {"path": name}]}))
+    return replace(_output(config, config.outputs[0], ("outputs", 0), folder), path=path)
 
 
 def _output(config: Config, described: dict[str, Any], place: Place, folder: str) -> Output:
@@ -98,6 +98,8 @@ def _output(config: Config, described: dict[str, Any], place: Place, folder: str
         chosen = _renderer(described, preset, described["path"])
     except RequestError as error:
         raise source.refused(error, (*place, "format" if "format" in described else "path")) from None
+    if chosen.name != preset.get("format"):
+        settings = {key: value for key, value in settings.items() if key not in _OF_A_FORMAT or key in described}
     request = Request().updated({"workers": config.options.get("workers")} | options)
     origin = {"format": chosen.name} | own | inherited | described
     origin.pop("path")

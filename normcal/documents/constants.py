@@ -23,8 +23,8 @@ _Named = tuple[str | None, Any, Layer]
 
 class ConstantsDocument(Document):
     keys = (
-        "template", "layers", "families", "columns", "constraint", "digits", "header", "epilogue", "name", "keys",
-        "layout",
+        "template", "layers", "also", "families", "columns", "constraint", "digits", "header", "epilogue", "name",
+        "keys", "layout",
     )  # fmt: skip
 
     def draft(self, output: Output, computation: Computation) -> Draft:
@@ -88,8 +88,19 @@ def _constrained(path: str, constraint: str | None) -> str:
 
 
 def _layers(output: Output) -> list[_Named]:
-    """Return the layers that an output lists, its sweeps expanded, and those of its families."""
-    told = output.settings.get("layers", [])
+    """Return the layers that an output lists, those beside a profile's own, and those of its families."""
+    found = _listed(output, "layers") + _listed(output, "also")
+    found += [(None, layer, layer) for layer in catalog.of_families(output.settings.get("families", []))]
+    if not found:
+        raise output.refused(RequestError("The output has no layers.", "Accepted: 'layers', 'families' or a profile."))
+    if len(found) > MOST_LAYERS:
+        raise output.refused(RequestError(f"{len(found):_} layers are too many.", f"Accepted: {MOST_LAYERS:_}."))
+    return found
+
+
+def _listed(output: Output, key: str) -> list[_Named]:
+    """Return the layers of a list of SPECs, or of a mapping of names to SPECs, sweeps expanded."""
+    told = output.settings.get(key, [])
     named = told.items() if isinstance(told, dict) else [(None, text) for text in told]
     found: list[_Named] = []
     for index, (name, text) in enumerate(named):
@@ -98,13 +109,8 @@ def _layers(output: Output) -> list[_Named]:
             if name is not None and len(own) != 1:
                 raise RequestError(f"{text!r} stands for {len(own)} layers.", "Accepted: one layer for one name.")
         except RequestError as error:
-            raise output.refused(error, "layers", index if name is None else name) from None
+            raise output.refused(error, key, index if name is None else name) from None
         found += [(name, typed, layer) for typed, layer in own]
-    found += [(None, layer, layer) for layer in catalog.of_families(output.settings.get("families", []))]
-    if not found:
-        raise output.refused(RequestError("The output has no layers.", "Accepted: 'layers', 'families' or a profile."))
-    if len(found) > MOST_LAYERS:
-        raise output.refused(RequestError(f"{len(found):_} layers are too many.", f"Accepted: {MOST_LAYERS:_}."))
     return found
 
 

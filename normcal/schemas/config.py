@@ -62,6 +62,7 @@ def _output() -> dict[str, Any]:
             "config": _path("a config, or the name of one that ships"),
             "schema": {"enum": list(discover.names("schemas"))},
             "layers": _list_or_names("SPECs", _SPECS),
+            "also": _list_or_names("SPECs", _SPECS),
             "families": _families(),
             "columns": _list_or_names("quantities", {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1000}),
             "constraint": {"enum": list(CONSTRAINTS)},
