@@ -79,11 +79,13 @@ Examples:
   normcal table --format markdown
   normcal explain "max_pool(kernel_size=2)"
   normcal verify relu gelu
+  normcal generate --help
+  normcal identify 0.5838
 \b
 Completion of commands, options and layer names (bash; also zsh, fish):
   eval "$(_NORMCAL_COMPLETE=bash_source normcal)"
 \b
-Exit codes: 0 fine, 1 a check failed, 2 wrong usage, config or file,
+Exit codes: 0 fine, 1 a check failed, 2 wrong usage, config or file, 3 undecided,
 130 interrupted, 141 the output pipe was closed.""",
 )
 @click.version_option(__version__, prog_name="normcal")
