@@ -1,11 +1,11 @@
-"""What ``table`` shows: the layers' rows, then the grid and the comparisons that a config asks for."""
+"""What ``table`` shows: the layers' rows, then the grid and the printed numbers that a config asks for."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from normcal import summary
-from normcal.comparison import Comparison, compare
+from normcal import collection, summary
+from normcal.audit import CLASSES, Finding, finite, judge
 from normcal.config import Config
 from normcal.errors import RequestError
 from normcal.grid import Grid
@@ -18,7 +18,7 @@ def report(config: Config, request: Request, result: Result) -> Report:
     """Return the report of a config's table."""
     everything = dataclasses.replace(request, direction=BOTH)  # a grid says what it needs
     # what is printed was printed at the config's own input law, and is held against the best value
-    as_printed = Request().updated({name: config.options.get(name) for name in ("mean", "std", "tol", "seed")})
+    law = Request().updated({name: config.options.get(name) for name in ("mean", "std")}).law
     blocks: list[Block] = []
     extra: dict = {}
     try:
@@ -27,40 +27,38 @@ def report(config: Config, request: Request, result: Result) -> Report:
             blocks += grid.blocks()
             extra["grid"] = grid.data()
         if config.printed and not result.interrupted:
-            comparisons = [compare(entry, as_printed) for entry in config.printed]
-            blocks += _comparison_blocks(comparisons)
-            extra["comparisons"] = [comparison.data() for comparison in comparisons]
+            findings = [judge(collection.printed(entry, law)) for entry in config.printed]
+            blocks += _printed_blocks(findings)
+            extra["comparisons"] = [_printed_data(finding) for finding in findings]
     except RequestError as error:
         raise RequestError(f"{config.path}: {error.message}", error.hint) from None
     result = dataclasses.replace(result, title=config.title, extra=extra)
     return summary.by_layer(result, blocks)
 
 
-def _comparison_blocks(comparisons: list[Comparison]) -> list[Block]:
-    columns = ("where", "layer", "quantity", "printed", "computed", "error", "standard errors", "verdict", "remark")
-    rows = []
-    for c in comparisons:
-        distance = "" if c.standard_errors is None else f"{c.standard_errors:.2f}"
-        rows.append(
-            (
-                c.where,
-                c.layer,
-                c.quantity,
-                c.printed,
-                Number(c.computed),
-                Error(c.computed.error),
-                distance,
-                c.verdict,
-                c.remark,
-            )
+def _printed_data(finding: Finding) -> dict:
+    entry = finding.entry
+    return {
+        "where": entry.name, "printed": entry.literal.text, "spec": entry.layer.spec, "quantity": str(entry.quantity),
+        "printed_value": entry.literal.value, "computed": finding.exact.value, "computed_error": finding.exact.error,
+        "difference": finite(finding.difference), "samples": entry.samples, "standard_errors": finding.standard_errors,
+        "verdict": finding.verdict, "why": finding.why, "remark": entry.note,
+    }  # fmt: skip
+
+
+def _printed_blocks(findings: list[Finding]) -> list[Block]:
+    columns = ("where", "layer", "quantity", "printed", "computed", "error", "verdict", "why", "remark")
+    rows = [
+        (
+            f.entry.name, f.entry.layer.spec, str(f.entry.quantity), f.entry.literal.text, Number(f.exact),
+            Error(f.exact.error), f.verdict, f.why, f.entry.note,
         )
-    words = ("where", "layer", "quantity", "printed", "verdict", "remark")
-    counts = ", ".join(
-        f"{sum(c.verdict == verdict for c in comparisons)} {verdict}"
-        for verdict in dict.fromkeys(c.verdict for c in comparisons)
-    )
+        for f in findings
+    ]  # fmt: skip
+    verdicts = [finding.verdict for finding in findings]
+    counts = ", ".join(f"{verdicts.count(one)} {one}" for one in reversed(CLASSES) if one in verdicts)
     return [
         Heading("Every printed number"),
         Paragraph(f"{len(rows)} numbers: {counts}."),
-        Table(columns, tuple(rows), words),
+        Table(columns, tuple(rows), words=("where", "layer", "quantity", "printed", "verdict", "why", "remark")),
     ]

