@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.program import invoke, run, succeed
+from tests.program import invoke, succeed
 
 
 def matches(*argv):

@@ -1,5 +1,7 @@
 """TypeScript: golden files, and modules that the compiler accepts, types and turns into what is read back."""
 
+import re
+
 import pytest
 
 from normcal.renderers.typescript import RENDERER
@@ -26,6 +28,18 @@ def test_every_layout_is_compiled_and_read_back(tmp_path):
     files.run(compiler, *STRICT, *sources, cwd=tmp_path)
     compiled = iter([source.with_suffix(".mjs").read_text(encoding="utf-8") for source in sources])
     found = test_javascript.imported(tmp_path, documents, render=lambda document: next(compiled))
+    for one, document in zip(found, documents, strict=True):
+        wanted = test_javascript.wanted_of(document)
+        assert files.same(test_javascript.in_order(one), test_javascript.in_order(wanted))
+
+
+def test_every_layout_is_read_back_once_its_types_are_taken_off(tmp_path):
+    documents = test_javascript.cases()
+    found = test_javascript.imported(
+        tmp_path,
+        documents,
+        render=lambda document: re.sub(r"^} as const .*;$", "};", RENDERER.constants(document), flags=re.M),
+    )
     for one, document in zip(found, documents, strict=True):
         wanted = test_javascript.wanted_of(document)
         assert files.same(test_javascript.in_order(one), test_javascript.in_order(wanted))
