@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 from normcal.constants import CONSTANTS, MAPPING, WORD, Cell, Column, Constants, Row
 from normcal.renderers._code import C_HARM, Code, missing, notes, quoted, reason, remark
@@ -26,7 +27,7 @@ class C(Code):
     reserved = frozenset(_RESERVED.split())
 
     def head(self, document: Constants) -> list[str]:
-        return ["/*", *(f" * {line}".rstrip() for line in notes(document, self.harm)), " */"]
+        return ["/* clang-format off */", "/*", *(f" * {line}".rstrip() for line in notes(document, self.harm)), " */"]
 
     def file(self, document: Constants, body: list[str], own: list[str]) -> list[str]:
         guard = _guard(document)
@@ -45,7 +46,8 @@ class C(Code):
         return re.sub(r"(?<=\?)\?", r"\\?", quoted(text, _octal))
 
     def define(self, column: Column, name: str, cell: Cell) -> str:
-        return f"#define {name} {self.written(cell)}"
+        negative = (cell.value.value or 0.0) < 0.0  # x -MACRO would be x - -0.4
+        return f"#define {name} ({self.written(cell)})" if negative else f"#define {name} {self.written(cell)}"
 
     def open(self, document: Constants, name: str) -> str:
         values = ["value"] if document.flat else self.fields(document)
@@ -85,5 +87,8 @@ def _octal(code: int) -> str:
 
 
 def _guard(document: Constants) -> str:
-    """Return the name of the include guard: headers that share the prefix of their macros share it too."""
-    return "_".join(["NORMCAL", *re.findall(r"[A-Za-z0-9]+", document.name), "H"]).upper()
+    """Return the name of the include guard: no other header's, and the same after a move and at other digits."""
+    words = re.findall(r"[A-Za-z0-9]+", document.name)
+    holds = [*(column.path for column in document.columns), *(f"{row.name} {row.spec}" for row in document.rows)]
+    mark = zlib.crc32("\n".join([str(document.law), *holds]).encode())
+    return "_".join(["NORMCAL", *words, f"{mark:08x}", "H"]).upper()

@@ -12,7 +12,7 @@ class JavaScript(Script):
     opens, closes = "Object.freeze({", "})"
 
     def open(self, document: Constants, name: str) -> str:
-        return f"export const {name} = Object.freeze({{"
+        return f"// prettier-ignore\nexport const {name} = Object.freeze({{"
 
     def close(self, document: Constants) -> str:
         return "});"

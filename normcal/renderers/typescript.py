@@ -11,7 +11,7 @@ class TypeScript(Script):
     suffixes = (".ts", ".mts")
 
     def open(self, document: Constants, name: str) -> str:
-        return f"export const {name} = {{"
+        return f"// prettier-ignore\nexport const {name} = {{"
 
     def close(self, document: Constants) -> str:
         found = {"string" if cell.role == WORD else "number" for row in document.rows for cell in row.cells}

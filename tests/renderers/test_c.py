@@ -2,9 +2,11 @@
 
 import itertools
 import math
+import re
 
 import pytest
 
+from normcal import assembly
 from normcal.constants import WORD
 from normcal.errors import RequestError
 from normcal.renderers.c import RENDERER
@@ -103,11 +105,26 @@ def test_a_header_without_any_number_still_compiles(tmp_path):
     assert output(tmp_path, "c99", {"x.h": empty}, []) == []
 
 
-@pytest.mark.parametrize(("name", "guard"), [("gains", "NORMCAL_GAINS_H"), ("my_gains2", "NORMCAL_MY_GAINS2_H")])
-def test_the_guard_is_called_by_the_prefix_so_that_a_moved_header_stays_the_same(name, guard):
-    text = RENDERER.constants(samples.constants(name=name))
-    assert f"#ifndef {guard}\n#define {guard}\n" in text
-    assert text.endswith(f"#endif /* {guard} */\n")
+def guard(**keys):
+    """Return the name of a header's include guard."""
+    text = RENDERER.constants(samples.constants(**keys))
+    (found,) = re.findall(r"^#ifndef (NORMCAL_\w+_H)\n#define \1$", text, re.M)
+    assert text.endswith(f"#endif /* {found} */\n")
+    return found
+
+
+def test_a_guard_is_no_other_header_s_and_knows_no_digits():
+    assert guard().startswith("NORMCAL_GAINS_") and guard(name="my_gains2").startswith("NORMCAL_MY_GAINS2_")
+    assert guard() == guard(digits=5) == guard(layout="mapping")
+    assert len({guard(), guard(flat=True), guard(name="X")}) == 3
+
+
+def test_a_negative_number_may_stand_behind_any_operator():
+    document = samples.constants(flat=True)
+    layer = samples.exact()
+    column = assembly.column("-forward.mean", "offset", "snake")
+    text = RENDERER.constants(assembly.build("X", [column], ["a"], [layer], document.law))
+    assert f"#define X_A (-{layer.forward.mean.value!r})" in text
 
 
 def test_the_user_s_code_stands_within_the_guard():

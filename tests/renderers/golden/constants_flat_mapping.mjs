@@ -8,6 +8,7 @@
 // normcal: {"layers": ["leaky_relu(negative_slope=0.25)"], "columns": ["forward.gain"], "keys"
 // normcal: : "snake"}
 
+// prettier-ignore
 export const GAINS = Object.freeze({
     // leaky_relu(negative_slope=0.25): closed-form, relative error 9e-16
     "leaky_relu": 1.5030813166992334,

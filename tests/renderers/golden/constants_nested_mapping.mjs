@@ -11,6 +11,7 @@
 // normcal: {"layers": ["leaky_relu(negative_slope=0.25)"], "columns": ["forward.mean", "forward.
 // normcal: gain", "backward.gain", "forward.std^2"], "keys": "snake"}
 
+// prettier-ignore
 export const GAINS = Object.freeze({
     "leaky_relu": Object.freeze({ // leaky_relu(negative_slope=0.25): closed-form, relative error 2e-15
         "forward_mean": 0.29920671030107454,
