@@ -15,7 +15,7 @@ from normcal.collection import Entry
 from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
-from normcal.literal import DECIMAL, FORMULA, SINGLE, SINGLE_DIGITS, WHOLE, Literal, Short, short
+from normcal.literal import DECIMAL, FORMATS, FORMULA, SINGLE_DIGITS, WHOLE, Literal, Short, short
 from normcal.quantity import Quantity
 from normcal.request import Request
 from normcal.result import OK, OVERFLOW, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, LayerResult
@@ -205,8 +205,8 @@ def _exactly(finding: Finding, exact: Known) -> Finding | None:
 
 
 def _all_digits(literal: Literal, exact: Known) -> str:
-    if literal.kind == SINGLE:
-        return "right to the last bit of single precision"
+    if literal.kind in FORMATS:
+        return f"right to the last bit of {literal.kind}"
     if not literal.rounds:
         return "exact as it stands"
     right = f"all {literal.digits} digits are right"
@@ -214,24 +214,28 @@ def _all_digits(literal: Literal, exact: Known) -> str:
 
 
 def _rounded(finding: Finding, exact: Known) -> Finding | None:
-    why = rounding_on_the_way(finding.entry.literal, exact)
-    return why and replace(finding, verdict=ROUNDED, why=why)
+    found = rounding_on_the_way(finding.entry.literal, exact)
+    return found and replace(finding, verdict=ROUNDED, why=found[0])
 
 
-def rounding_on_the_way(literal: Literal, exact: Known) -> str | None:
-    """Return how a number follows from the exact one by rounding; None where it does not."""
+def rounding_on_the_way(literal: Literal, exact: Known) -> tuple[str, float] | None:
+    """Return how a number follows from the exact one by rounding, and how near it thereby is; None where it does not.
+
+    A short number behind it is as near as its few digits claim, however near it comes.
+    """
     value, size = literal.value, abs(exact.value.value)
     distance = abs(value - exact.value.value)
     last = literal.kind == DECIMAL and literal.unit <= LAST_DIGIT * abs(value)
     if last and distance <= literal.unit * (1.0 + 1e-9) + exact.spread:
-        return "cut off instead of rounded" if abs(value) < size else "the last digit is one too high"
+        return "cut off instead of rounded" if abs(value) < size else "the last digit is one too high", distance
     long = literal.digits >= SINGLE_DIGITS - 2 and literal.kind not in (WHOLE, FORMULA)
     if long and size and distance <= SINGLE_ULPS * 2.0**-24 * size + exact.spread:
         right = math.floor(-math.log10(distance / size)) if distance else rounding.MOST
-        return f"right to {right} of {literal.digits} digits: rounding in the arithmetic"
+        return f"right to {right} of {literal.digits} digits: rounding in the arithmetic", distance
     found = short(literal)
     if found and found.digits > 1 and value * exact.value.value > 0.0 and found.rounds(size, exact.spread):
-        return f"{found}, and {found.number:.{found.digits}g} is right to its {found.digits} digits"
+        through = "" if str(found) == found.shown else f"{found}, and "
+        return f"{through}{found.shown} is right to its {found.digits} digits", max(distance, found.half)
     return None
 
 
@@ -268,8 +272,7 @@ def count(draws: int) -> str:
 def _noisy_or_other(finding: Finding, exact: Known) -> Finding | None:
     """Weigh sampling against other definitions: an exact hit where noise would rarely put it is no noise."""
     fit = fitted(finding.entry, exact)
-    window = LIMIT * fit.error if fit else 0.5 * abs(finding.entry.literal.value)
-    other = _other(finding, exact, window)
+    other = _other(finding, exact, _window(finding, exact, fit))
     if other is not None:
         return other
     if fit is None:
@@ -277,12 +280,26 @@ def _noisy_or_other(finding: Finding, exact: Known) -> Finding | None:
     return replace(finding, verdict=SAMPLING, why=str(fit), draws=fit.draws, standard_errors=fit.z)
 
 
+def _window(finding: Finding, exact: Known, fit: Fit | None) -> float:
+    """Return how far off the number could have fallen: half of itself, or the noise in which it lies.
+
+    Of draws that nobody states, that of the fewest plausible ones counts even where it is too large to prove a sample.
+    """
+    entry = finding.entry
+    if fit:
+        return LIMIT * fit.error
+    error = None if entry.samples or not entry.literal.rounds else _error(entry, exact, PLAUSIBLE[-1])
+    half = 0.5 * abs(entry.literal.value)
+    return min(half, LIMIT * error) if error and abs(finding.difference) <= PLAUSIBLE_LIMIT * error else half
+
+
 def fitted(entry: Entry, exact: Known) -> Fit | None:
     """Return the draws in whose noise a number lies: the stated ones, else the largest plausible number."""
     literal, distance = entry.literal, entry.literal.value - exact.value.value
     if entry.samples:
         error = _error(entry, exact, entry.samples)
-        fits = error and abs(distance) <= LIMIT * error + literal.half
+        possible = literal.value * exact.value.value > 0.0 or entry.quantity.path.endswith("mean")
+        fits = error and possible and abs(distance) <= LIMIT * error + literal.half
         return Fit(entry.samples, error, distance / error, True) if fits else None
     size = scale(entry, exact)
     if not literal.rounds or abs(distance) > PLAUSIBLE_LIMIT * MOST_NOISE * size or short(literal):
@@ -335,13 +352,13 @@ def _meets(one: alternatives.Alternative, finding: Finding, exact: Known, window
     distance = abs(literal.value - found.value.value)
     if distance <= literal.half + found.spread:
         return _all_digits(literal, found)
-    how, room = rounding_on_the_way(literal, found), max(distance, least)
+    how, room = rounding_on_the_way(literal, found) or (None, distance)
     if how is None:
         fit = fitted(replace(finding.entry, layer=one.layer, quantity=one.quantity), found)
         if fit is None:
             return None
         how, room = str(fit), max(distance, fit.error) * fit.tried
-    return how if room <= CHANCE * window else None
+    return how if max(room, least) <= CHANCE * window else None
 
 
 def certain(literal: Literal) -> float:
@@ -352,7 +369,10 @@ def certain(literal: Literal) -> float:
 def _comparable(one: alternatives.Alternative, finding: Finding, exact: Known) -> Known | None:
     """Return the value of another definition, if it is another value, well known, and nearer than the claimed one."""
     literal = finding.entry.literal
-    found = known(one.layer, finding.entry.law, one.quantity)
+    try:
+        found = known(one.layer, finding.entry.law, one.quantity)
+    except RequestError:  # a form that lacks the input in question
+        return None
     if not found.value.value or found.spread > TIGHT * abs(found.value.value):
         return None
     if abs(found.value.value - exact.value.value) <= literal.half + exact.spread:

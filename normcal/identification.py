@@ -117,7 +117,9 @@ def identify(literal: Literal, layers: list[Layer] | None = None, law: Normal = 
     if law == STANDARD:
         _add_published(literal, found, None if layers is None else {layer.spec for layer in layers})
     common = Counter(one.layer for one in collection.glimpses())
-    return sorted(found.values(), key=lambda one: (one.mistaken, one.luck, -common[one.spec]))[:MOST]
+    return sorted(
+        found.values(), key=lambda one: (one.mistaken, one.luck, -common[one.spec], abs(one.difference or 0.0))
+    )[:MOST]
 
 
 def _near(literal: Literal, candidates: Iterable[Candidate]) -> list[tuple[Candidate, int]]:
@@ -141,34 +143,35 @@ def _met(literal: Literal, one: Candidate, count: int, law: Normal) -> Match | N
     if room * width > LUCK or not one.value.value * literal.value > 0.0:
         return None
     known = audit.Known(one.value, one.sampled)
-    how = _exact_or_rounded(literal, known)
+    how, nearness = _exact_or_rounded(literal, known) or (None, 0.0)
     if how is None:
         fit = audit.fitted(Entry("", one.built(), quantity.parse(one.quantity), literal, law=law), known)
         if fit is None:
             return None
-        how, room = f"{audit.SAMPLING}: {fit}", max(room, fit.error) * fit.tried
-    luck = room * width
+        how, nearness = f"{audit.SAMPLING}: {fit}", max(room, fit.error) * fit.tried
+    luck = max(room, nearness) * width
     return Match(one.spec, one.quantity, one.value, how, luck, difference) if luck <= LUCK else None
 
 
-def _exact_or_rounded(literal: Literal, known: audit.Known) -> str | None:
+def _exact_or_rounded(literal: Literal, known: audit.Known) -> tuple[str, float] | None:
     if abs(literal.value - known.value.value) <= literal.half + known.spread:
-        return audit.EXACT
-    how = audit.rounding_on_the_way(literal, known)
-    return how and f"{audit.ROUNDED}: {how}"
+        return audit.EXACT, 0.0
+    found = audit.rounding_on_the_way(literal, known)
+    return found and (f"{audit.ROUNDED}: {found[0]}", found[1])
 
 
 def _add_published(literal: Literal, found: dict[tuple[str, str], Match], specs: set[str] | None) -> None:
     """Add the published constants that are the number to the matches: better than luck, or of the same digits."""
     seen = collection.glimpses()
-    width = 2.0 * sum(1 / _AROUND <= abs(one.literal.value / literal.value) <= _AROUND for one in seen)
+    width = 2.0 * max(sum(1 / _AROUND <= abs(one.literal.value / literal.value) <= _AROUND for one in seen), 1)
     paths = dict.fromkeys(one.path for one in seen if _apart(one.literal, literal) <= 0.0)
     entries = [entry for path in paths for entry in collection.file(path) if entry.law == STANDARD]
     for entry in entries:
         room = max(audit.certain(literal), audit.certain(entry.literal))
         luck = width * room / abs(literal.value)
         same = entry.literal.value == literal.value and literal.digits >= FEWEST_DIGITS
-        if _apart(entry.literal, literal) > 0.0 or (luck > LUCK and not same):
+        apart = _apart(entry.literal, literal) > 0.0 or entry.literal.value * literal.value <= 0.0
+        if apart or (luck > LUCK and not same):
             continue
         if specs is not None and entry.layer.spec not in specs:
             continue

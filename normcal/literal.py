@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from normcal import arithmetic
 from normcal.errors import RequestError, echo
 
-DECIMAL, WHOLE, SINGLE, DOUBLE, FORMULA = "decimal", "whole", "single", "double", "formula"
+DECIMAL, WHOLE, DOUBLE, FORMULA = "decimal", "whole", "double", "formula"
+SINGLE, HALF, BFLOAT16 = "single precision", "half precision", "bfloat16"
 #: Fewer significant digits than this are no rounding: 0.6 is taken as 0.6.
 FEWEST_DIGITS = 2
 #: From so many significant digits on, a number that single precision holds exactly is taken to come from there.
 SINGLE_DIGITS = 9
+#: The same of shorter formats; of them a number must also need so many bits: 1/256 is no rounding.
+SHORT_FORMAT_DIGITS, SHORT_FORMAT_BITS = 6, 6
+#: Binary formats: (bits at least, bits of the format, significant digits at least), the shortest format first.
+FORMATS = {
+    BFLOAT16: (SHORT_FORMAT_BITS, 8, SHORT_FORMAT_DIGITS),
+    HALF: (SHORT_FORMAT_BITS, 11, SHORT_FORMAT_DIGITS),
+    SINGLE: (0, 24, SINGLE_DIGITS),
+}
 #: From so many on, the digits say no more than a double does.
 DOUBLE_DIGITS = 16
 #: Units in the last place of a double that arithmetic may cost.
 FEW_ULPS = 4
-_ULP, _SINGLE_ULP = 2.0**-52, 2.0**-23
+_ULP = 2.0**-52
 _NUMBER = re.compile(r"[-+]?(?P<whole>[0-9][0-9_]*)?(?:\.(?P<part>[0-9_]*))?(?:[eE](?P<exponent>[-+]?[0-9]+))?")
 _LONGEST = 400
 
@@ -42,7 +50,7 @@ class Literal:
     @property
     def rounds(self) -> bool:
         """Whether its digits claim to be the first ones of a longer number."""
-        return self.kind in (DECIMAL, SINGLE, DOUBLE)
+        return self.kind in (DECIMAL, DOUBLE, *FORMATS)
 
 
 def read(written: object, names: dict[str, float] | None = None) -> Literal:
@@ -51,7 +59,7 @@ def read(written: object, names: dict[str, float] | None = None) -> Literal:
     Raises RequestError for what has no finite value.
 
     >>> read("0.5840").digits, read("1").kind, read("sqrt(2)").kind, read("1.7139588594436646").kind
-    (4, 'whole', 'formula', 'single')
+    (4, 'whole', 'formula', 'single precision')
     """
     text = written if isinstance(written, str) else getattr(written, "text", None) or _text(written)
     text = text.strip()
@@ -86,9 +94,9 @@ def _decimal(text: str, value: float, match: re.Match) -> Literal:
     unit = _power(exponent - len(part))
     if digits < FEWEST_DIGITS or (part in ("", "0") and not exponent):
         return Literal(text, value, digits, unit, FEW_ULPS * _ULP * abs(value), WHOLE)
-    told = _significant(whole + "." + part)
-    if told >= SINGLE_DIGITS and _is_single(value):
-        return Literal(text, value, digits, unit, 0.5 * _spacing(value, _SINGLE_ULP), SINGLE)
+    kind = _format(value, _significant(whole + "." + part))
+    if kind:
+        return Literal(text, value, digits, unit, _spacing(value, 2.0 ** -FORMATS[kind][1]), kind)
     if digits >= DOUBLE_DIGITS:
         return Literal(text, value, digits, unit, max(0.5 * unit, FEW_ULPS * _spacing(value, _ULP)), DOUBLE)
     return Literal(text, value, digits, unit, 0.5 * unit * (1.0 + 1e-9), DECIMAL)
@@ -112,11 +120,11 @@ def _spacing(value: float, ulp: float) -> float:
     return ulp * 2.0 ** math.floor(math.log2(abs(value))) if value else 0.0
 
 
-def _is_single(value: float) -> bool:
-    try:
-        return struct.unpack("f", struct.pack("f", value))[0] == value
-    except OverflowError:
-        return False
+def _format(value: float, digits: int) -> str | None:
+    """Return the shortest binary format that holds so many digits exactly, where that is no accident."""
+    bits = abs(value).as_integer_ratio()[0].bit_length()
+    fits = (kind for kind, (least, most, told) in FORMATS.items() if least <= bits <= most and digits >= told)
+    return next(fits, None)
 
 
 # -- short numbers behind long ones ----------------------------------------------------------------
@@ -142,9 +150,15 @@ class Short:
     digits: int
     way: str
     back: Callable[[float], float]
+    #: how far off the long number may be by what the digits of the short one claim
+    half: float
 
     def __str__(self) -> str:
-        return self.way.format(f"{self.number:.{self.digits}g}")
+        return self.way.format(self.shown)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.number:.15g}"
 
     def rounds(self, exact: float, error: float) -> bool:
         """Whether the short number is the exact one, taken the same way, rounded to as many digits."""
@@ -169,5 +183,5 @@ def short(literal: Literal) -> Short | None:
             number = float(f"{back(size):.{digits - 1}e}")
             apart = abs(there(number + _last_place(number, digits)) - there(number))
             if abs(there(number) - size) <= 2.0 * literal.half <= apart / TOLD_APART:
-                return Short(number, digits, way, back)
+                return Short(number, digits, way, back, 0.5 * apart)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from normcal import __version__, rounding
-from normcal.audit import APPROXIMATION, CLASSES, EXACT, OTHER, ROUNDED, SAMPLING, UNDECIDED, WRONG, Finding
+from normcal.audit import APPROXIMATION, CLASSES, EXACT, OTHER, RIGHT, ROUNDED, SAMPLING, UNDECIDED, WRONG, Finding
 from normcal.collection import Group
 from normcal.report import Annotation, Block, Heading, Items, Paragraph, Report, Table
 from normcal.result import SCHEMA
@@ -15,13 +15,13 @@ MEANINGS = {
     OTHER: "another quantity of the layer, or of a sibling form: the number is right, its name is not",
     APPROXIMATION: "within 5 %, but neither rounding nor sampling explains the difference",
     UNDECIDED: "the exact value is not known well enough to tell",
-    SAMPLING: "right within the noise of the draws that it was measured with",
+    SAMPLING: "within the noise of the draws that its source states, or of a plausible number of them",
     ROUNDED: "right but for rounding on the way: a digit cut off, a rounded number behind it, single precision",
     EXACT: "every printed digit is right",
 }
 _LEVELS = {WRONG: "error", OTHER: "warning", APPROXIMATION: "warning"}
-_COLUMNS = ("constant", "claimed to be", "published", "exact, to write instead", "difference", "verdict")
-_WORDS = ("constant", "claimed to be", "verdict")
+_COLUMNS = ("constant", "held against", "published", "exact, to write instead", "difference", "verdict")
+_WORDS = ("constant", "held against", "verdict")
 _DOUBT = " †"
 
 Judged = list[tuple[Group, list[Finding]]]
@@ -57,11 +57,11 @@ def _head(judged: Judged) -> list[Block]:
         Heading("Published constants, audited", 0),
         Paragraph(
             f"{many} constants that frameworks and papers publish or hard-code to keep a signal normalised, in "
-            f"{groups} groups, each beside the exact value of what it is claimed to be. The verdict follows from the "
-            "printed digits, the number of draws and the error of the exact value alone, by "
-            "[stated rules](auditing.md)."
-            f"{_DOUBT} marks a constant whose source leaves open what it should be: the doubt stands below the table. "
-            "Within a table, the worst come first."
+            f"{groups} groups, each held against the exact value of the quantity that its source claims or uses it "
+            "as. The verdict follows from the printed digits, the number of draws and the error of the exact value "
+            "alone; docs/auditing.md has the rules. A verdict is about the number as that quantity, and a source may "
+            f"have had another reason for it: what it says itself stands below the table, and{_DOUBT} marks a "
+            "constant whose source leaves open what it should be. Within a table, the worst come first."
         ),
         Table(("class", "constants", "means"), meanings, ("class", "means")),
         Table(("group", "constants", *CLASSES), files, ("group",)),
@@ -80,11 +80,19 @@ def _counted(total: dict[str, int]) -> str:
 
 
 def _section(group: Group, found: list[Finding]) -> list[Block]:
-    doubts = tuple(f"{f.entry.name}{_DOUBT}: {f.entry.ambiguous}" for f in found if f.entry.ambiguous)
+    remarks = tuple(filter(None, map(_remark, found)))
     about = [Paragraph(group.about)] if group.about else []
     table = Table(_COLUMNS, tuple(map(_row, found)), _WORDS)
     sources = [Paragraph("Sources:"), Items(_sources(found))] if any(f.entry.source for f in found) else []
-    return [Heading(group.name), *about, table, *([Items(doubts)] if doubts else []), *sources]
+    return [Heading(group.name), *about, table, *([Items(remarks)] if remarks else []), *sources]
+
+
+def _remark(finding: Finding) -> str:
+    """Return what the source itself says of a number that is not right, and what leaves it open."""
+    entry = finding.entry
+    own = () if finding.verdict in RIGHT else (entry.definition, entry.note)
+    told = "; ".join(filter(None, (*own[:1], entry.ambiguous, *own[1:])))
+    return f"{entry.name}{_DOUBT * bool(entry.ambiguous)}: {_shown(told)}" if told else ""
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

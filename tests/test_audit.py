@@ -45,6 +45,9 @@ VERDICTS = [
     ("seventeen-digits", "1.7128585504496627", "forward.gain", "relu", None, EXACT),
     ("single-precision", "1.7128585577011108", "forward.gain", "relu", None, EXACT),
     ("single-precision-neighbour", "1.7128589153289795", "forward.gain", "relu", None, ROUNDED),
+    ("half-precision", "1.712890625", "forward.gain", "relu", None, EXACT),
+    ("bfloat16", "1.7109375", "forward.gain", "relu", None, EXACT),
+    ("bfloat16-neighbour", "1.703125", "forward.gain", "relu", None, APPROXIMATION),
     ("fifteen-digits-of-arithmetic", "1.712858550451", "forward.gain", "relu", None, ROUNDED),
     ("whole-and-right", "1", "forward.std", "identity", None, EXACT),
     ("whole-and-wrong", "1", "forward.rms_gain", "tanh", None, WRONG),
@@ -53,10 +56,13 @@ VERDICTS = [
     ("reciprocal-of-three-digits-as-formula", "1/0.596", "forward.rms_gain", "silu", None, ROUNDED),
     ("reciprocal-of-three-wrong-digits", "1/0.597", "forward.rms_gain", "silu", None, APPROXIMATION),
     ("reciprocal-of-one-digit", "1.6666666666666667", "forward.rms_gain", "silu", None, APPROXIMATION),
+    ("whole-number-of-three-digits", "1650", "forward.rms_gain^2", "softmax(n=64)", None, ROUNDED),
     ("root-of-three-digits", "sqrt(1.55)", "forward.rms_gain", "elu", None, ROUNDED),
     ("sampled-and-right", "0.5838", "forward.std", "relu", 100_000, EXACT),
     ("sampled-and-near", "0.5851", "forward.std", "relu", 100_000, SAMPLING),
     ("sampled-and-off", "0.60", "forward.std", "relu", 100_000, APPROXIMATION),
+    ("few-draws-excuse-no-sign", "-0.58", "forward.std", "relu", 4, WRONG),
+    ("few-draws-excuse-the-sign-of-a-mean", "-0.1", "forward.mean", "relu", 4, SAMPLING),
     ("sampled-unstated", "1.7139588594436646", "forward.gain", "relu", None, SAMPLING),
     ("sampled-ten-digits", "1.679176792", "forward.rms_gain", "silu", None, SAMPLING),
     ("ratio-of-stds-sampled", "1.5975916385650635", "forward.gain", "tanh", 100_000, SAMPLING),
@@ -77,6 +83,7 @@ VERDICTS = [
     ("another-slope", "1.4141428569978354", "forward.rms_gain", "leaky_relu(negative_slope=0.2)", None, OTHER),
     ("without-slope", "sqrt(2)", "forward.rms_gain", "leaky_relu(negative_slope=0.2)", None, OTHER),
     ("one-input", "1.623320257952", "backward.value.gain", "swiglu", None, OTHER),
+    ("reciprocal-of-two-digits-of-another", "1/1.7", "backward.std", "gelu", None, WRONG),
     ("stand-in", "sqrt(2)", "forward.rms_gain", "silu", None, WRONG),
     ("close", "5/3", "forward.rms_gain", "tanh", None, APPROXIMATION),
     ("jacobian-factor", "1.2112", "jacobian_factor", "relu", None, EXACT),
@@ -94,6 +101,19 @@ def test_verdict(text, wanted, spec, samples, verdict):
     assert (found.verdict, bool(found.other)) == (verdict, verdict == OTHER), found.why
     assert found.why
     assert (found.instead == "") == (verdict == EXACT)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "why"),
+    [
+        ("1.7128906250", "relu", "right to the last bit of half precision"),
+        ("1.7109375", "relu", "right to the last bit of bfloat16"),
+        ("180", "identity(output_scale=0.00557)", "180 is right to its 2 digits"),
+        ("1/0.584", "relu", "1/0.584, and 0.584 is right to its 3 digits"),
+    ],
+)
+def test_the_reason_names_what_the_number_went_through(text, spec, why):
+    assert judged(text, "forward.gain", spec).why == why
 
 
 def test_what_it_is_instead_is_named():
@@ -228,10 +248,26 @@ def test_an_exact_hit_beats_the_noise_of_stated_draws():
     assert judged(f"{other + 3e-4:.10f}", "forward.gain", "gelu", 100_000).verdict == SAMPLING
 
 
+def test_a_sibling_without_the_input_in_question_is_passed_over():
+    """A sum has no skip; `add`, a sibling of `residual`, is no candidate for the gradient of one."""
+    assert judged("0.7812345", "backward.skip.std", "residual").verdict == WRONG
+
+
 def test_few_digits_are_no_evidence_for_another_definition():
     """0.71 is the rms of ReLU to two digits; so are many numbers to some definition."""
     assert judged("0.71", "forward.std").verdict == WRONG
     assert judged("0.7071", "forward.std").verdict == OTHER
+
+
+def test_noise_that_proves_no_sample_still_bounds_luck():
+    """Of 2000 samples of 10^4 draws, whose number nobody states, no more than 1 % are taken for another definition."""
+    from random import Random
+
+    draw = Random(3)
+    single = audit.noise(catalog.layer("silu"), STANDARD, quantity.parse("forward.rms_gain"))
+    numbers = [f"{1.6765324703 + draw.gauss(0.0, single / 100.0):.9f}" for _ in range(2000)]
+    found = [judged(text, "forward.rms_gain", "silu").verdict for text in numbers]
+    assert found.count(OTHER) <= 20
 
 
 def test_luck_makes_few_other_definitions():

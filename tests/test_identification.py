@@ -64,6 +64,12 @@ def test_luck_is_as_rare_as_it_is_said_to_be():
     assert met <= 400 * LUCK * 1.5
 
 
+def test_a_short_number_behind_a_long_one_is_no_more_than_it_claims():
+    """1/1.7 has two digits, however many its decimal expansion has: 3 % either way hold hundreds of candidates."""
+    for text in ("1/1.7", "0.5882352941176471", "1/0.66"):
+        assert not any("is right to its" in one.how for one in identify(read(text)))
+
+
 def test_matches_are_ranked_and_few():
     found = identify(read("1.41421356"))
     right = [one.luck for one in found if not one.mistaken]
@@ -132,3 +138,12 @@ def test_a_number_in_the_collection_is_found_with_its_source():
         if entry.literal.digits >= 6 and entry.law == Normal():
             found = identify(entry.literal)
             assert entry.name in {one.name for match in found for one in match.published}, entry.name
+
+
+@pytest.mark.parametrize("text", ["0.01", "0.001", "-0.01", "1e-6"])
+def test_a_small_number_is_no_published_zero(text):
+    assert not identify(read(text))
+
+
+def test_of_constants_published_as_what_they_are_not_the_nearer_one_comes_first():
+    assert [one.spec for one in identify(read("5/3"))] == ["tanh", "silu"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from normcal import literal, yamlfile
 from normcal.errors import RequestError
-from normcal.literal import DECIMAL, DOUBLE, FORMULA, SINGLE, WHOLE, read, short
+from normcal.literal import BFLOAT16, DECIMAL, DOUBLE, FORMATS, FORMULA, HALF, SINGLE, WHOLE, read, short
 
 STEADY = settings(derandomize=True, database=None, deadline=None)
 
@@ -31,6 +31,11 @@ READ = [
     ("1.00", DECIMAL, 3, 0.5e-2),
     ("1.7139588594436646", SINGLE, 17, 2.0**-24),
     ("1.70590341091156", SINGLE, 15, 2.0**-24),
+    ("1.712890625", HALF, 10, 2.0**-11),
+    ("0.58203125", BFLOAT16, 8, 2.0**-9),
+    ("1.71875", BFLOAT16, 6, 2.0**-8),
+    ("0.00390625", DECIMAL, 6, 0.5e-8),
+    ("1.125", DECIMAL, 4, 0.5e-3),
     ("0.500000000000", DECIMAL, 12, 0.5e-12),
     ("1.679176792", DECIMAL, 10, 0.5e-9),
     ("1.6791767923989418", DOUBLE, 17, 4 * 2.0**-52),
@@ -64,10 +69,19 @@ def test_a_formula_may_have_names():
 def test_a_single_precision_number_written_out_is_seen_as_one(value):
     text = repr(value)
     found = read(text)
-    if found.kind == SINGLE:
+    if found.kind in FORMATS:
         assert struct.unpack("f", struct.pack("f", found.value))[0] == found.value
     digits = text.partition("e")[0].replace(".", "").strip("0")
-    assert (found.kind == SINGLE) == (len(digits) >= literal.SINGLE_DIGITS)
+    assert found.kind in FORMATS or len(digits) < literal.SINGLE_DIGITS
+    assert found.kind != SINGLE or len(digits) >= literal.SINGLE_DIGITS
+
+
+@STEADY
+@given(st.floats(min_value=2.0**-9, max_value=2.0**9, width=16))
+def test_a_half_precision_number_written_out_is_no_decimal(value):
+    found = read(repr(value))
+    assert found.kind in (WHOLE, DECIMAL, HALF, BFLOAT16, SINGLE)
+    assert found.kind not in (HALF, BFLOAT16) or found.half >= 2.0**-12 * value
 
 
 @STEADY
