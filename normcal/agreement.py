@@ -7,12 +7,13 @@ those errors are wider than ``WIDE`` of the number, so that agreement would say 
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from normcal.constants import ERROR, NUMBER, WORD, Cell
+from normcal import alignment
+from normcal.alignment import Line
+from normcal.constants import ERROR, NUMBER, Cell
 from normcal.draft import TOKEN, Draft, Figure
 from normcal.result import STANDARD_ERROR
 
@@ -26,9 +27,12 @@ WIDE = 0.01
 TOO_SMALL = 0.1
 #: Rounding to the shortest text of a double, and of the values' own last steps.
 _ROUND_TRIP = 2.0**-51
-_LARGEST_DIFF = 4_000_000
-_BLANKS = re.compile(r"\s+")
-_RULES = re.compile(r"-{2,}")
+#: A file longer than this many times the draft, and some, is another file.
+_LONGER, _SOME = 10, 1_000_000
+#: Texts of a file are shown up to this length.
+_SHOWN = 100
+#: A number as every format takes it.
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,15 @@ def compare(draft: Draft, existing: str) -> Comparison:
     "the line reads 'c' where it should read 'b'"
     """
     found = Comparison()
-    lines, theirs = _lines(draft), existing.split("\n")
-    pairs, missing, surplus = _aligned([key for _, key, _ in lines], [_key(line) for line in theirs])
-    stated = _stated(draft, lines, theirs, pairs)
+    if len(existing) > _LONGER * len(draft.text) + _SOME:
+        reason = f"the file has {len(existing):_} characters where it should have {len(draft.text):_}"
+        return Comparison([Finding(CHANGED, 0, reason=reason)], stale=True)
+    lines, theirs = alignment.lines(draft), existing.split("\n")
+    pairs, missing, surplus = alignment.aligned([line.key for line in lines], [alignment.key(line) for line in theirs])
+    texts = {mine: alignment.written(draft, lines[mine], theirs[other]) for mine, other in pairs}
+    stated = _stated(draft, lines, texts)
     for mine, other in pairs:
-        _compare_line(found, draft, lines[mine], theirs[other], other + 1, stated)
+        _compare_line(found, draft, lines[mine], texts[mine], theirs[other], other + 1, stated)
     _note_unpaired(found, draft, lines, theirs, missing, surplus)
     found.findings.sort(key=lambda finding: finding.line)
     found.stale |= any(finding.verdict not in (AGREE, UNDECIDED) for finding in found.findings)
@@ -104,14 +112,17 @@ def judge(cell: Cell, written: str, stated: float | None = None) -> Finding:
         return Finding(AGREE, score=0.0, **told)
     if cell.value.value is None or not TOKEN.fullmatch(written):
         return Finding(DISAGREE, reason="a number stands for none, or none for a number", **told)
-    if _digits(written) > _digits(cell.text) and not _round_trip(cell):
+    if _PLAIN.fullmatch(cell.text) and not _PLAIN.fullmatch(written):
+        return Finding(DISAGREE, reason="it is not written as the numbers of this file are, such as -1.0e-5", **told)
+    if cell.digits and _digits(written) > cell.digits[1]:
         return Finding(DISAGREE, reason="it has more digits than are asked for", **told)
     number = float(written.lstrip("~"))
     own, error = cell.value.error, (stated or 0.0) * cell.size
     spread = math.inf if own is None else math.hypot(own, error) * SIGNIFICANT if _sampled(cell) else own + error
-    allowed = spread + _resolution(cell)
+    allowed = spread + _resolution(cell, written)
     difference = abs(number - cell.value.value)
     score = difference / allowed if 0.0 < allowed < math.inf else 0.0 if difference == 0.0 else None
+    score = score if score is not None and math.isfinite(score) else None
     if difference <= allowed and (own is None or spread > WIDE * cell.size):
         return Finding(UNDECIDED, score=score, reason="the errors are too wide to tell", **told)
     return Finding(AGREE if difference <= allowed else DISAGREE, score=score, **told)
@@ -127,107 +138,49 @@ def _sampled(cell: Cell) -> bool:
     return cell.kind == STANDARD_ERROR
 
 
-def _round_trip(cell: Cell) -> bool:
-    """Whether the cell's text is its value to the last bit, so that more or fewer digits mean nothing."""
-    return float(cell.text.lstrip("~")) == cell.value.value if TOKEN.fullmatch(cell.text) else False
-
-
-def _resolution(cell: Cell) -> float:
-    """Return what writing rounds off: half a unit of the last digit that is asked for."""
-    if _round_trip(cell):
-        return _ROUND_TRIP * abs(cell.value.value)
-    mantissa, _, power = cell.text.lstrip("~").partition("e")
-    places = max(len(mantissa.partition(".")[2].rstrip("0")), 0)
-    own = abs(float(cell.text.lstrip("~")) - cell.value.value)
-    half = 0.5 * 10.0 ** (int(power or 0) - places)
-    return max(half, own) * (1.0 + 1e-9)
+def _resolution(cell: Cell, written: str) -> float:
+    """Return what writing rounds off: half a unit of the last digit, of those that are asked for."""
+    value = cell.value.value
+    own = abs(float(cell.text.lstrip("~")) - value)
+    if cell.digits is None or not own:
+        return max(own, _ROUND_TRIP * abs(value))
+    fewest, most = cell.digits
+    last = math.floor(math.log10(abs(value))) + 1 - min(max(_digits(written), fewest), most)
+    return max(own, 0.5 * 10.0**last) * (1.0 + 1e-9)
 
 
 def _digits(text: str) -> int:
-    return len(text.partition("e")[0].lstrip("-+~0.").replace(".", "").rstrip("0"))
+    """Return the number of significant digits, but for zeros at the end."""
+    return len(text.lower().partition("e")[0].lstrip("-+~0.").replace(".", "").rstrip("0"))
 
 
 # --- lines ---------------------------------------------------------------------------------------------------
 
-#: A line of the draft: where it starts, what it is aligned by, the indices of its figures.
-_Line = tuple[int, str, list[int]]
-
-
-def _lines(draft: Draft) -> list[_Line]:
-    found: list[_Line] = []
-    at, index = 0, 0
-    for line in draft.text.split("\n"):
-        own = []
-        while index < len(draft.figures) and draft.figures[index].start <= at + len(line):
-            own.append(index)
-            index += 1
-        found.append((at, _key(line), own))
-        at += len(line) + 1
-    return found
-
-
-def _key(line: str) -> str:
-    """Return a line without what may differ: numbers, the width of blanks and rules."""
-    return _RULES.sub("--", _BLANKS.sub(" ", TOKEN.sub("#", line))).strip()
-
-
-def _aligned(mine: list[str], theirs: list[str]) -> tuple[list[tuple[int, int]], list[int], list[int]]:
-    """Pair equal lines, and within a changed stretch of equal length line by line."""
-    if mine == theirs:
-        return [(i, i) for i in range(len(mine))], [], []
-    pairs, missing, surplus = [], [], []
-    # difflib is quadratic in lines that repeat; a large file drops them from its index
-    matcher = difflib.SequenceMatcher(None, mine, theirs, autojunk=len(mine) * len(theirs) > _LARGEST_DIFF)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal" or (tag == "replace" and b - a == d - c):
-            pairs += zip(range(a, b), range(c, d), strict=True)
-        else:
-            missing += range(a, b)
-            surplus += range(c, d)
-    return pairs, missing, surplus
-
-
-def _pattern(draft: Draft, line: _Line) -> re.Pattern:
-    """Return what a line must read, with a group for each figure."""
-    start, _, own = line
-    end = draft.text.find("\n", start)
-    text = draft.text[start : end if end >= 0 else len(draft.text)]
-    pieces, at = [], 0
-    for index in own:
-        figure = draft.figures[index]
-        pieces += [_literal(text[at : figure.start - start]), _group(figure)]
-        at = figure.end - start
-    return re.compile("".join([*pieces, _literal(text[at:])]))
-
-
-def _literal(text: str) -> str:
-    blank = re.sub(r"(\\ |\\\t|\s)+", lambda _: r"\\s+", re.escape(text)) if text.strip() else (r"\s*" if text else "")
-    return re.sub(r"(\\-){2,}", lambda _: "-{2,}", blank).replace(r"\\s+", r"\s*")
-
-
-def _group(figure: Figure) -> str:
-    return r"(\S.*?)" if figure.cell.role == WORD else r"([^\s\"'`|&,;<>]+)"
-
 
 def _compare_line(
-    found: Comparison, draft: Draft, line: _Line, theirs: str, number: int, stated: dict[tuple[str, str], float]
-) -> None:
-    match = _pattern(draft, line).fullmatch(theirs.rstrip("\r"))
-    if match is None:
+    found: Comparison, draft: Draft, line: Line, texts: tuple[str, ...] | None, theirs: str, number: int,
+    stated: dict[tuple[str, str], float],
+) -> None:  # fmt: skip
+    if texts is None:
         found.findings.append(_unlike(draft, line, theirs, number))
         return
-    for index, written in zip(line[2], match.groups(), strict=True):
+    for index, written in zip(line.figures, texts, strict=True):
         figure = draft.figures[index]
         finding = _judged(figure, written, stated)
-        placed = Finding(
-            finding.verdict, number, figure.row, figure.column, written, figure.cell.text, finding.score, finding.reason
-        )
         if figure.cell.role == NUMBER or finding.verdict != AGREE:
-            found.findings.append(placed)
-        if figure.cell.role == NUMBER and (finding.verdict == AGREE or not _knows_better(figure.cell, finding)):
+            told = {"row": figure.row, "column": figure.column, "written": _cut(written), "computed": figure.cell.text}
+            found.findings.append(replace(finding, line=number, **told))
+        if figure.cell.role == NUMBER and _stays(figure.cell, finding, written):
             found.kept[index] = written
         elif finding.verdict == UNDECIDED:
             found.stale = True
+
+
+def _stays(cell: Cell, finding: Finding, written: str) -> bool:
+    """Whether a number of the file may stay beside the error that is stated once the file is written anew."""
+    if finding.verdict == UNDECIDED:
+        return not _knows_better(cell, finding)
+    return finding.verdict == AGREE and judge(cell, written).verdict == AGREE
 
 
 def _judged(figure: Figure, written: str, stated: dict[tuple[str, str], float]) -> Finding:
@@ -241,62 +194,56 @@ def _judged(figure: Figure, written: str, stated: dict[tuple[str, str], float]) 
 
 def _judge_error(cell: Cell, written: str) -> Finding:
     """An error may be larger than it need be; one that is far smaller claims too much."""
-    claimed = float(written) if TOKEN.fullmatch(written) else math.inf
-    if claimed < TOO_SMALL * (cell.value.value or 0.0):
+    if written == cell.text:
+        return Finding(AGREE, 0)
+    if not TOKEN.fullmatch(written):
+        return Finding(DISAGREE, 0, reason="an error that is no number")
+    if not float(written) >= TOO_SMALL * (cell.value.value or 0.0):
         return Finding(DISAGREE, 0, reason="the file states a smaller error than can be shown")
     return Finding(AGREE, 0)
 
 
-def _stated(
-    draft: Draft, lines: list[_Line], theirs: list[str], pairs: list[tuple[int, int]]
-) -> dict[tuple[str, str], float]:
+def _stated(draft: Draft, lines: list[Line], texts: dict[int, tuple[str, ...] | None]) -> dict[tuple[str, str], float]:
     """Return the relative errors that the file states, by row ("" of all) and kind."""
     found: dict[tuple[str, str], float] = {}
-    for mine, other in pairs:
-        wanted = [i for i in lines[mine][2] if draft.figures[i].cell.role == ERROR and not draft.figures[i].column]
-        if not wanted:
-            continue
-        match = _pattern(draft, lines[mine]).fullmatch(theirs[other].rstrip("\r"))
-        for index, written in zip(lines[mine][2], match.groups() if match else (), strict=False):
-            if index in wanted and TOKEN.fullmatch(written):
-                whose = draft.figures[index].row, draft.figures[index].cell.kind
-                found[whose] = max(found.get(whose, 0.0), float(written))
+    for mine, own in texts.items():
+        for index, written in zip(lines[mine].figures, own or (), strict=False):
+            figure = draft.figures[index]
+            if figure.cell.role == ERROR and not figure.column and TOKEN.fullmatch(written):
+                whose = figure.row, figure.cell.kind
+                found[whose] = max(found.get(whose, 0.0), float(written.lstrip("~")))
     return found
 
 
-def _unlike(draft: Draft, line: _Line, theirs: str, number: int) -> Finding:
-    end = draft.text.find("\n", line[0])
-    mine = draft.text[line[0] : end if end >= 0 else len(draft.text)]
-    rows = dict.fromkeys(draft.figures[i].row for i in line[2] if draft.figures[i].row)
-    reason = f"the line reads {_shown(theirs)} where it should read {_shown(mine)}"
+def _unlike(draft: Draft, line: Line, theirs: str, number: int) -> Finding:
+    rows = dict.fromkeys(draft.figures[i].row for i in line.figures if draft.figures[i].row)
+    reason = f"the line reads {_shown(theirs)} where it should read {_shown(line.text)}"
     return Finding(CHANGED, number, ", ".join(rows), reason=reason)
 
 
 def _shown(line: str) -> str:
-    line = line.strip()
-    return repr(line if len(line) <= 100 else f"{line[:100]}...")
+    return repr(_cut(line.strip()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _note_unpaired(
-    found: Comparison, draft: Draft, lines: list[_Line], theirs: list[str], missing: list[int], surplus: list[int]
+    found: Comparison, draft: Draft, lines: list[Line], theirs: list[str], missing: list[int], surplus: list[int]
 ) -> None:
     """Name the rows that a file lacks, and the lines that it has too many."""
     absent: dict[str, None] = {}
     for mine in missing:
-        own = [draft.figures[i].row for i in lines[mine][2] if draft.figures[i].row]
+        own = [draft.figures[i].row for i in lines[mine].figures if draft.figures[i].row]
         absent |= dict.fromkeys(own)
-        if not own and lines[mine][1]:
-            found.findings.append(Finding(MISSING, 0, reason=f"a line is missing: {_shown(_text(draft, lines[mine]))}"))
+        if not own and lines[mine].key:
+            found.findings.append(Finding(MISSING, 0, reason=f"a line is missing: {_shown(lines[mine].text)}"))
     found.findings += [Finding(MISSING, 0, row, reason="the row is missing") for row in absent]
     for other in surplus:
         if theirs[other].strip():
             reason = f"the line is not of the config: {_shown(theirs[other])}"
             found.findings.append(Finding(SURPLUS, other + 1, reason=reason))
-    blank = [other for other in surplus if not theirs[other].strip()] + [m for m in missing if not lines[m][1]]
-    if blank and not found.findings:
+    blank = [other for other in surplus if not theirs[other].strip()] + [m for m in missing if not lines[m].key]
+    if blank and all(finding.verdict in (AGREE, UNDECIDED) for finding in found.findings):
         found.findings.append(Finding(CHANGED, 0, reason="blank lines differ"))
-
-
-def _text(draft: Draft, line: _Line) -> str:
-    end = draft.text.find("\n", line[0])
-    return draft.text[line[0] : end if end >= 0 else len(draft.text)]

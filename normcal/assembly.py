@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normcal import naming, quantity
-from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row, error_cell, literal
+from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row, error_cell, literal, span
 from normcal.errors import RequestError, echo
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
@@ -101,7 +101,7 @@ def _row(name: str, result: LayerResult, columns: Sequence[Column], digits: int 
 def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
     if path in WORDS:
         direction, what = path.split(".")
-        return Cell(str(getattr(getattr(result, direction), what, "")), WORD)
+        return Cell(str(getattr(getattr(result, direction), what, "")), WORD, fixed=what == "status")
     if path in ERRORS:
         direction, _, what = path.split(".")
         error = getattr(getattr(result, direction), what).error
@@ -116,7 +116,7 @@ def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
     size = abs(value.value or 0.0)
     if path.endswith("mean") and estimates:
         size = max(size, estimates[0].std.value or 0.0)
-    return Cell(literal(value, kind, digits), NUMBER, value, kind, size, reason)
+    return Cell(literal(value, kind, digits), NUMBER, value, kind, size, reason, span(value, kind, digits))
 
 
 def _estimates(result: LayerResult, columns: Sequence[Column]) -> list[Estimate]:

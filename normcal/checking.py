@@ -52,8 +52,6 @@ def targets(paths: list[str], root: str | None) -> list[tuple[list[Output], str]
     """
     found: list[tuple[list[Output], str]] = []
     for path in paths or [CONFIG]:
-        if not os.path.isfile(path):
-            raise FileError(f"{path!r} is no file.", f"Accepted: a config, by default {CONFIG}, or generated files.")
         config = _config(path)
         if config is not None:
             found.append((outputs.outputs(config, root), _command(path, root)))
@@ -112,17 +110,19 @@ def request_of(text: str) -> dict[str, Any] | None:
             break
     try:
         found = json.loads("".join(parts)) if parts else _in_data(text)
-    except (ValueError, RecursionError):
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character is no text
+    except (ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def _in_data(text: str) -> dict[str, Any] | None:
     """Return the request of a document in JSON or YAML: its own key, or that of a table."""
-    if SCHEMA not in text[:_HEAD]:
+    as_json = text.startswith("{")
+    if SCHEMA not in text[:_HEAD] or not (as_json or len(text) <= yamlfile.LARGEST):
         return None
     try:
-        data = json.loads(text) if text.startswith("{") else yamlfile.parse(text, "it").data
+        data = json.loads(text) if as_json else yamlfile.parse(text, "it").data
         return data["request"] if "request" in data else table.request_of(data)
     except (ValueError, KeyError, TypeError, RequestError, FileError):
         return None
@@ -130,7 +130,7 @@ def _in_data(text: str) -> dict[str, Any] | None:
 
 def _config(path: str) -> configs.Config | None:
     """Return the config that a file is, None if it is something else."""
-    if not path.endswith((".yaml", ".yml")):
+    if not path.endswith((".yaml", ".yml")) or not os.path.isfile(path):
         return None
     if os.path.basename(path) != CONFIG:
         try:
@@ -148,14 +148,15 @@ def _file(path: str) -> tuple[list[Output], str]:
     folder = os.path.dirname(target)
     while True:
         config = os.path.join(folder, CONFIG)
-        if os.path.isfile(config):
-            named = [one for one in outputs.outputs(configs.read(config)) if one.target == target]
-            if named:
-                shown = os.path.relpath(config)
-                return named, _command(shown, None)
+        read = configs.read(config) if os.path.isfile(config) else None
+        named = [one for one in outputs.outputs(read) if one.target == target] if read and read.outputs else []
+        if named:
+            return named, _command(os.path.relpath(config), None)
         if os.path.dirname(folder) == folder:
             break
         folder = os.path.dirname(folder)
+    if not os.path.isfile(target):
+        raise FileError(f"{path!r} is no file.", f"Accepted: a config, by default {CONFIG}, or generated files.")
     text = generation.read(target, path)
     request = None if text is None else request_of(text)
     if request is None:

@@ -12,6 +12,7 @@ from normcal.layer import Layer
 from normcal.request import WHOLE, Request
 from normcal.yamlfile import Document
 
+_WHOLE = (*WHOLE, "digits")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -83,7 +84,9 @@ def checked(document: Document) -> Config:
 
 
 def _own(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key in Config.__dataclass_fields__ and key != "path"}
+    """Return the keys of a config as its fields; digits may be written 3.0."""
+    own = {key: value for key, value in data.items() if key in Config.__dataclass_fields__ and key != "path"}
+    return own | {key: number(key, own[key]) for key in ("digits",) if key in own}
 
 
 def request_options(document: Document, at: yamlfile.Place = ()) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def request_options(document: Document, at: yamlfile.Place = ()) -> dict[str, An
     data = document.data
     for step in at:
         data = data[step]
-    options = {key: _number(key, data[key]) for key in Request.names() if key in data}
+    options = {key: number(key, data[key]) for key in Request.names() if key in data}
     for key, value in options.items():
         try:
             Request().updated({key: value})
@@ -119,11 +122,11 @@ def _refused(config: Config, error: RequestError, place: yamlfile.Place) -> Requ
     return document.refused(error, place)
 
 
-def _number(key: str, value: Any) -> Any:
-    """YAML 1.1 reads 1e-9 as text; a person means the number, and with 1e6 samples a whole one."""
+def number(key: str, value: Any) -> Any:
+    """Return the number that a key is given: YAML 1.1 reads 1e-9 as text, and 1e6 samples are a whole number."""
     try:
-        number = float(value) if isinstance(value, str) else value
+        found = float(value) if isinstance(value, str) else value
     except ValueError:
         return value
-    whole = key in WHOLE and isinstance(number, float) and abs(number) < 1e18 and number == int(number)
-    return int(number) if whole else number
+    whole = key in _WHOLE and isinstance(found, float) and abs(found) < 1e18 and found == int(found)
+    return int(found) if whole else found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from normcal import rounding
-from normcal.constants import ERROR, NUMBER, Cell, Constants, literal, pointed
+from normcal.constants import ERROR, NUMBER, WORD, Cell, Constants, literal, pointed, span
 from normcal.report import Error, Number, Report, Table
 from normcal.result import BOUND, STANDARD_ERROR
 from normcal.value import Value
@@ -17,7 +17,7 @@ from normcal.value import Value
 _HIGH, _LOW, _PAD, _PAGE = 0xF0000, 0xF8000, 0xFFF00, 4096
 _STAND_IN = re.compile(f"[{chr(_HIGH)}-{chr(_LOW - 1)}][{chr(_LOW)}-{chr(_PAD - 1)}]{chr(_PAD)}*")
 #: A number of a text, where no word goes on.
-TOKEN = re.compile(r"(?<![\w.])[-+~]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
+TOKEN = re.compile(r"(?<![\w.])[-+~]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?!\w|\.[0-9])")
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,26 @@ def plain(text: str) -> Draft:
 
 
 def of_constants(constants: Constants, render: Callable[[Constants], str]) -> Draft:
-    """Draft a file of constants: rendered twice, the second time with a stand-in for every cell."""
+    """Draft a file of constants: rendered twice, the second time with a stand-in for every cell.
+
+    A text in which the stand-ins do not stand for the cells (a template cuts or recasts them) has no figures.
+    """
     cells = constants.cells()
-    marked = render(constants.with_texts([_stand_in(i, cell.text) for i, (cell, _, _) in enumerate(cells)]))
-    figures, order, shift = [], [], 0
+    text = render(constants)
+    marked = render(constants.with_texts([_stand_in(i, cell) for i, (cell, _, _) in enumerate(cells)]))
+    figures, order, at = [], [], 0
     pieces: list[str] = []
     for match in _STAND_IN.finditer(marked):
         index = (ord(match[0][0]) - _HIGH) * _PAGE + ord(match[0][1]) - _LOW
+        if index >= len(cells):
+            return plain(text)
         cell, row, column = cells[index]
-        pieces += [marked[shift : match.start()], cell.text]
-        shift = match.end()
+        pieces += [marked[at : match.start()], cell.text]
+        at = match.end()
         figures.append(Figure(match.start(), match.end(), cell, row.name if row else "", column.name if column else ""))
         order.append(index)
-    text = "".join([*pieces, marked[shift:]])
+    if "".join([*pieces, marked[at:]]) != text or any(f.end - f.start != len(f.cell.text) for f in figures):
+        return plain(text)
 
     def rewrite(texts: dict[int, str]) -> str:
         written = [cell.text for cell, _, _ in cells]
@@ -70,19 +77,25 @@ def of_constants(constants: Constants, render: Callable[[Constants], str]) -> Dr
 
 
 def of_report(report: Report, text: str, digits: int | None = None) -> Draft:
-    """Draft a report: a number of its text that is a value of the report, as a format writes it, is a figure."""
+    """Draft a report: a number of its text that is a value of the report, as a format writes it, is a figure.
+
+    So is the version that wrote it.
+    """
     forms: dict[str, tuple[Cell, str, str]] = {}
     for cell, row, column in _cells(report):
-        for form in _forms(cell, digits):
+        for form, allowed in _forms(cell, digits).items():
             known = forms.get(form)
             # where two values are written alike, the one that is known better decides
             if known is None or (cell.role == NUMBER and _error(cell) < _error(known[0])):
-                forms[form] = (cell, row, column)
-    figures = tuple(
-        Figure(match.start(), match.end(), *_written(forms[match[0]], match[0]))
+                forms[form] = (replace(cell, text=form, digits=allowed), row, column)
+    versions = _versions(report, text)
+    taken = {place for figure in versions for place in range(figure.start, figure.end)}
+    numbers = [
+        Figure(match.start(), match.end(), *forms[match[0]])
         for match in TOKEN.finditer(text)
-        if match[0] in forms
-    )
+        if match[0] in forms and match.start() not in taken
+    ]
+    figures = tuple(sorted(versions + numbers, key=lambda figure: figure.start))
 
     def rewrite(texts: dict[int, str]) -> str:
         pieces, at = [], 0
@@ -94,33 +107,42 @@ def of_report(report: Report, text: str, digits: int | None = None) -> Draft:
     return Draft(text, figures, rewrite)
 
 
-def _stand_in(index: int, text: str) -> str:
-    if len(text) < 2:
-        return text
+def _versions(report: Report, text: str) -> list[Figure]:
+    """Return where a report names the version that wrote it."""
+    generator = report.data.get("generator")
+    if not generator:
+        return []
+    found = re.finditer(re.escape(generator) + r"(?![\w.])", text)
+    return [Figure(match.start(), match.end(), Cell(generator, WORD)) for match in found]
+
+
+def _stand_in(index: int, cell: Cell) -> str:
+    if len(cell.text) < 2 or cell.fixed:
+        return cell.text
     high, low = divmod(index, _PAGE)
-    return chr(_HIGH + high) + chr(_LOW + low) + chr(_PAD) * (len(text) - 2)
+    return chr(_HIGH + high) + chr(_LOW + low) + chr(_PAD) * (len(cell.text) - 2)
 
 
 def _error(cell: Cell) -> float:
     return float("inf") if cell.role == ERROR or cell.value.error is None else cell.value.error
 
 
-def _written(found: tuple[Cell, str, str], text: str) -> tuple[Cell, str, str]:
-    cell, row, column = found
-    return replace(cell, text=text), row, column
-
-
-def _forms(cell: Cell, digits: int | None) -> set[str]:
-    """Return the ways in which formats write a cell."""
+def _forms(cell: Cell, digits: int | None) -> dict[str, tuple[int, int] | None]:
+    """Return the ways in which formats write a cell, each with the digits that it may have."""
     number = cell.value.value
     if number is None:
-        return set()
-    exact = {repr(number), pointed(repr(number))}
+        return {}
+    exact = dict.fromkeys((repr(number), pointed(repr(number))))
+    if cell.role == ERROR and not number:
+        return {}  # a 0 may be anything, and an error that is 0 here is 0 everywhere
     if cell.role == ERROR:
-        return exact | {rounding.error(number), f"{number:.1e}", rounding.significant(number, 2)}
-    rounded = {rounding.text(cell.value, digits), rounding.text(cell.value)}
-    sampled = {rounding.with_error(cell.value, digits).partition(" ± ")[0]} if cell.kind == STANDARD_ERROR else set()
-    return exact | rounded | sampled | {literal(cell.value, cell.kind)}
+        return dict.fromkeys((rounding.error(number), f"{number:.1e}", rounding.significant(number, 2))) | exact
+    found = {rounding.text(cell.value, most): rounding.span(cell.value, most) for most in (None, digits)}
+    if cell.kind == STANDARD_ERROR:
+        sampled = span(cell.value, cell.kind)
+        found[literal(cell.value, cell.kind)] = sampled
+        found[rounding.with_error(cell.value, digits).partition(" ± ")[0]] = sampled
+    return found | exact
 
 
 def _cells(report: Report) -> list[tuple[Cell, str, str]]:

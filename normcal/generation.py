@@ -52,17 +52,31 @@ def plan(outputs: list[Output], progress: Progress | None = None) -> list[Plan]:
 
 
 def write(plans: list[Plan]) -> None:
-    """Write the files that change; folders that are missing are made."""
+    """Write the files that change, once it is known that all can be; folders that are missing are made."""
     changed = [one for one in plans if one.status != UNCHANGED]
+    for one in changed:
+        _check_folder(os.path.dirname(one.output.target))
+        if os.path.isdir(os.path.dirname(one.output.target)):
+            renderer.check_writable(one.output.target, "")
     for one in changed:
         folder = os.path.dirname(one.output.target)
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as problem:
             raise FileError(f"the folder {folder!r} cannot be made: {problem.strerror}.") from None
-        renderer.check_writable(one.output.target, "")
     for one in changed:
         renderer.save(one.text, one.output.target, "")
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a folder that is not there and cannot be made."""
+    there = folder
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        raise FileError(f"the folder {folder!r} cannot be made: {there!r} is no folder.", "Name another.")
+    if there != folder and not os.access(there, os.W_OK):
+        raise FileError(f"the folder {folder!r} cannot be made: permission denied.", "Name one that you may write.")
 
 
 def read(target: str, shown: str) -> str | None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from normcal import config as configs
 from normcal import discover, profile, renderer
 from normcal.config import Config
-from normcal.errors import FileError, RequestError
+from normcal.errors import FileError, RequestError, echo
 from normcal.renderer import Renderer
 from normcal.request import Request
 from normcal.yamlfile import Document, Place
 
 CONSTANTS = "constants"
+#: Keys that name a file to be read.
+_FILES = ("template", "config")
 _SHARED = ("path", "format", "document", "profile")
 #: Keys of a profile that mean something in its own format only.
 _OF_A_FORMAT = ("epilogue", "layout")
@@ -38,6 +42,8 @@ class Output:
     origin: dict[str, Any]
     source: Document
     place: Place
+    #: Whether the file itself asks for it, rather than a config: a stranger's wish, which is not to take long.
+    own: bool = False
 
     def refused(self, error: RequestError, *key: str | int) -> RequestError:
         """Return an error with the file, line and key of the config where it comes from."""
@@ -65,7 +71,11 @@ def outputs(config: Config, root: str | None = None) -> list[Output]:
     for one in found:
         if "template" in one.settings:
             taken[os.path.realpath(one.beside(one.settings["template"]))] = "is a template"
+    targets = {one.target for one in found}
     for index, one in enumerate(found):
+        if above := targets.intersection(_above(one.target)):
+            error = RequestError(f"{one.path!r} lies below the file {sorted(above)[0]!r}.", "Give it another folder.")
+            raise one.refused(error, "path")
         if one.target in taken:
             error = RequestError(f"{one.path!r} {taken[one.target]}.", "Give each output its own path.")
             raise one.refused(error, "path")
@@ -74,10 +84,25 @@ def outputs(config: Config, root: str | None = None) -> list[Output]:
 
 
 def described(data: dict[str, Any], path: str, where: str) -> Output:
-    """Return the output that a generated file at ``path`` describes within itself; ``where`` names it."""
+    """Return the output that a generated file at ``path`` describes within itself; ``where`` names it.
+
+    Raises RequestError where it names other files.
+    """
     folder, name = os.path.split(os.path.realpath(path))
     config = configs.checked(Document(where, {"outputs": [data | {"path": name}]}))
-    return replace(_output(config, config.outputs[0], ("outputs", 0), folder), path=path)
+    found = replace(_output(config, config.outputs[0], ("outputs", 0), folder), path=path, own=True)
+    for key in _FILES:
+        if key in data:
+            hint = "Name the config that the file came from instead."
+            raise found.refused(RequestError("a file that is checked names no other files.", hint), key)
+    return found
+
+
+def _above(target: str) -> Iterator[str]:
+    """Yield the folders that a path lies in."""
+    while (folder := os.path.dirname(target)) != target:
+        yield folder
+        target = folder
 
 
 def _output(config: Config, described: dict[str, Any], place: Place, folder: str) -> Output:
@@ -86,6 +111,8 @@ def _output(config: Config, described: dict[str, Any], place: Place, folder: str
     preset = profile.get(described["profile"]) if "profile" in described else {}
     inherited = {} if {"layers", "families"} & (preset | described).keys() else _layers(config)
     settings = inherited | preset | described
+    if "digits" in settings:
+        settings["digits"] = configs.number("digits", settings["digits"])
     kind = settings.get("document", CONSTANTS)
     target = _target(described["path"], folder, source, (*place, "path"))
     known = (*_SHARED, *discover.load("documents", kind).DOCUMENT.keys, *Request.names())
@@ -113,14 +140,21 @@ def _layers(config: Config) -> dict[str, Any]:
 
 def _target(path: str, folder: str, source: Document, place: Place) -> str:
     """Return where a path leads; refuse what leaves the folder, by dots, by a link, or from the top."""
-    if "\0" in path or path.endswith(("/", os.sep)):
-        raise source.refused(RequestError(f"{path!r} is not the path of a file."), place)
+    if path.endswith(("/", os.sep)) or any(unicodedata.category(c) == "Cc" for c in path):
+        hint = "Accepted: text without control characters, and no / at its end."
+        raise source.refused(RequestError(f"{path!r} is not the path of a file.", hint), place)
     target = os.path.realpath(os.path.join(folder, path))
     if os.path.commonpath([folder, target]) != folder or target == folder:
         hint = "Accepted: a path below the config's folder; --root FOLDER names another one."
         raise source.refused(RequestError(f"{path!r} leads out of {folder!r}.", hint), place)
     if os.path.isdir(target):
         raise source.refused(RequestError(f"{path!r} is a folder.", "Accepted: the path of a file."), place)
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        return target
+    except OSError as problem:
+        raise source.refused(RequestError(f"{echo(path)} cannot be written: {problem.strerror}."), place) from None
     return target
 
 

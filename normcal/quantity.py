@@ -131,7 +131,7 @@ def _scale(row: LayerResult, constraint: str) -> Value:
     if not (stds[0].value and stds[1].value):
         return Value()
     if constraint == "geometric":
-        return stds[0].times(stds[1]).root().reciprocal()
+        return stds[0].root().times(stds[1].root()).reciprocal()  # the product might not be a double
     if constraint == "harmonic":
         return stds[0].plus(stds[1]).half().reciprocal()
     return gains[0].plus(gains[1]).half()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
+import time
 from typing import TYPE_CHECKING
 
 from normcal import discover
@@ -13,6 +15,10 @@ from normcal.report import Report, View
 
 if TYPE_CHECKING:
     from normcal.constants import Constants
+
+
+#: What temporary files are called, and after how many seconds without a change they are nobody's.
+_PREFIX, _SUFFIX, _STALE = ".normcal-", ".tmp", 60.0
 
 
 class Renderer:
@@ -116,7 +122,8 @@ def save(text: str, path: str, option: str = "--output ") -> None:
             with open(target, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
             return
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".normcal-")
+        _sweep(os.path.dirname(target))
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=_PREFIX, suffix=_SUFFIX)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
@@ -129,6 +136,16 @@ def save(text: str, path: str, option: str = "--output ") -> None:
             raise
     except OSError as problem:
         raise FileError(f"{option}{path!r} cannot be written: {problem.strerror}.") from None
+
+
+def _sweep(folder: str) -> None:
+    """Remove the temporary files that killed processes left behind: those that nobody has touched for a while."""
+    with os.scandir(folder) as entries:
+        left = [entry for entry in entries if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)]
+    for entry in left:
+        with contextlib.suppress(OSError):  # somebody else was faster
+            if entry.is_file(follow_symlinks=False) and time.time() - entry.stat().st_mtime > _STALE:
+                os.unlink(entry.path)
 
 
 def _replaceable(target: str) -> bool:

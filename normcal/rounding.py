@@ -44,6 +44,21 @@ def allowed(value: Value, digits: int | None = None) -> int:
     return max(min(most, _meaningful(value)), 1)
 
 
+def span(value: Value, digits: int | None = None) -> tuple[int, int]:
+    """Return the fewest and the most significant digits of ``text`` where an error may be a little larger or smaller.
+
+    >>> span(Value(0.5838193701035489, 1e-16)), span(Value(0.58, 1e-4), 10)
+    ((10, 10), (2, 4))
+    """
+    most = digits or DEFAULT
+    if value.error is None:
+        return 1, min(most, 3)
+    if not value.error or not value.value:
+        return most, most
+    meaningful = _meaningful(value)
+    return max(min(most, meaningful - 1), 1), max(min(most, meaningful + 1), 1)
+
+
 def _meaningful(value: Value) -> int:
     """Return how many significant digits are worth more than the error."""
     return math.floor(math.log10(abs(value.value))) - math.floor(math.log10(value.error))

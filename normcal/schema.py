@@ -75,9 +75,9 @@ def _validate(value: Any, schema: dict, place: Place, defs: dict) -> None:
         _any_of(value, schema, place, defs)
     if "type" in schema and not _is(value, schema["type"]):
         raise _refused(value, schema, place)
-    if "enum" in schema and value not in schema["enum"]:
+    if "enum" in schema and not any(_same(value, one) for one in schema["enum"]):
         raise _not_in(value, schema, place)
-    if "const" in schema and value != schema["const"]:
+    if "const" in schema and not _same(value, schema["const"]):
         raise _refused(value, schema, place)
     if isinstance(value, dict):
         _mapping(value, schema, place, defs)
@@ -128,6 +128,17 @@ def _is(value: Any, types: str | list[str]) -> bool:
         if isinstance(value, _TYPES[name]) or (name == "integer" and isinstance(value, float) and value.is_integer()):
             return True
     return False
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON has it: true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return one == other
 
 
 def _fits(value: Any, schema: dict) -> bool:

@@ -40,7 +40,8 @@ class Value:
         if self.error is None or self.error >= abs(self.value):
             return Value(inverse)
         error = self.error * abs(inverse) / (abs(self.value) - self.error)
-        return Value.of(inverse, error * _GROW + _ROUNDING * abs(inverse))
+        lost = 4.0 * SMALLEST if abs(inverse) < UNDERFLOW else 0.0
+        return Value.of(inverse, error * _GROW + _ROUNDING * abs(inverse) + lost)
 
     def over(self, other: Value) -> Value:
         """Return value/other with the largest error that both may cause together."""
@@ -51,7 +52,7 @@ class Value:
             return Value.of(ratio, math.inf)
         room = abs(other.value) - other.error
         error = self.error / room + abs(ratio) * (other.error / room)
-        underflows = self.value and min(abs(ratio), error or 1.0) < UNDERFLOW
+        underflows = (self.value or self.error) and min(abs(ratio), error or 1.0) < UNDERFLOW
         lost = 8.0 * SMALLEST * (abs(other.value) / room) if underflows else 0.0
         return Value.of(ratio, error * _GROW + _ROUNDING * abs(ratio) + lost)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +12,13 @@ import yaml
 from normcal.errors import FileError, NormcalError, RequestError
 
 LARGEST = 1_000_000
+_HALF = re.compile("[\ud800-\udfff]")
 #: Keys and places from the top of a document: ("outputs", 2, "path").
 Place = tuple[str | int, ...]
+
+
+class Placed(RequestError):
+    """An error whose message begins with file, line and key."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,8 @@ class Document:
         return f"{self.path}{line}" + (f": {named(place)}" if place else "")
 
     def refused(self, error: NormcalError, place: Place = ()) -> RequestError:
-        """Return the error of something that stands at a place, with file, line and key."""
-        return RequestError(f"{self.where(place)}: {error.message}", error.hint)
+        """Return the error of something that stands at a place, with file, line and key; once is enough."""
+        return error if isinstance(error, Placed) else Placed(f"{self.where(place)}: {error.message}", error.hint)
 
 
 def named(place: Place) -> str:
@@ -60,7 +66,7 @@ def read(path: str, what: str = "YAML file", hint: str = "", largest: int = LARG
     try:
         if os.path.isfile(path) and os.path.getsize(path) > largest:
             raise FileError(f"{path}: the {what} is larger than {largest:_} bytes.", "Accepted: a smaller one.")
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", opener=_opened) as stream:
             text = stream.read(largest + 1)
     except OSError as problem:
         raise FileError(f"{what} {path!r} cannot be read: {problem.strerror}.", hint) from None
@@ -69,6 +75,13 @@ def read(path: str, what: str = "YAML file", hint: str = "", largest: int = LARG
     if len(text) > largest:  # a pipe has no size beforehand
         raise FileError(f"{path}: the {what} is larger than {largest:_} characters.", "Accepted: a smaller one.")
     return parse(text, path, what)
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file without waiting for somebody to open the other end of a pipe; from then on, reading waits."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(handle, True)
+    return handle
 
 
 def parse(text: str, path: str, what: str = "YAML file") -> Document:
@@ -109,6 +122,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, "merges (<<) are not accepted", key.start_mark)
             name = self.construct_object(key, deep=True)
             if isinstance(name, (str, int, float)) and name in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is given twice", key.start_mark)
@@ -134,9 +149,12 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 def _number_lines(loader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
-    """Note the line of every key and item."""
+    """Note the line of every key and item; refuse text that no file can hold."""
+    if isinstance(node, yaml.ScalarNode) and _HALF.search(node.value):
+        raise yaml.constructor.ConstructorError(None, None, "half of a character (a surrogate)", node.start_mark)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            _number_lines(loader, key, (), {})
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             lines[*place, name] = key.start_mark.line + 1
             _number_lines(loader, value, (*place, name), lines)

@@ -142,6 +142,24 @@ REFUSED = [
     ("config-missing-of-verify", ["verify", "--config", "nosuch.yaml"], "'nosuch.yaml'", "articles, default"),
     ("config-folder", ["table", "folder"], "'folder'", "articles, default"),
     ("config-empty-name", ["table", ""], "''", "articles, default"),
+    # generate, check, schema
+    ("generate-nothing", ["generate"], "'normcal.yaml'", "in the current folder"),
+    ("generate-missing", ["generate", "nosuch.yaml"], "'nosuch.yaml'", "articles, default"),
+    ("generate-folder", ["generate", "folder"], "'folder'", "articles, default"),
+    ("generate-table", ["generate", "file.yaml"], "no 'outputs'", "path: "),
+    ("generate-device", ["generate", "/dev/zero"], "/dev/zero", "a smaller one"),
+    ("generate-empty", ["generate", "/dev/null"], "is empty", "'outputs:'"),
+    ("generate-root", ["generate", "file.yaml", "--root", "nosuch"], "no 'outputs'", "path: "),
+    ("generate-two", ["generate", "file.yaml", "file.yaml"], "file.yaml", "normcal generate --help"),
+    ("check-nothing", ["check"], "'normcal.yaml'", "generated files"),
+    ("check-missing", ["check", "nosuch.py"], "'nosuch.py'", "generated files"),
+    ("check-folder", ["check", "folder"], "'folder'", "generated files"),
+    ("check-foreign", ["check", "file.yaml"], "'file.yaml' does not say", "'outputs:'"),
+    ("check-device", ["check", "/dev/zero"], "'/dev/zero'", "generated files"),
+    ("check-format", ["check", "--format", "jsn"], "'jsn'", "Did you mean 'json'"),
+    ("schema-unknown", ["schema", "confg"], "'confg'", "Did you mean 'config'"),
+    ("schema-nothing", ["schema"], "Missing argument", "normcal schema --help"),
+    ("schema-output", ["schema", "config", "-o", "no/x.json"], "'no/x.json'", "does not exist"),
     # outputs
     ("output-suffix", ["compute", "relu", "-o", "x.foo"], "'.foo'", ".json"),
     ("output-no-suffix", ["compute", "relu", "-o", "x"], "'x'", "--format"),
@@ -343,6 +361,54 @@ BAD_CONFIGS = [
 ]
 
 
+#: (id, the keys of the second output of normcal.yaml, what the message names, what it says would be accepted)
+BAD_OUTPUTS = [
+    ("no-path", "layers: [relu]", "outputs[1]: the key 'path' is missing", "the path of a file"),
+    ("path-number", "path: 5", "outputs[1].path: 'path' cannot be 5", "the path of a file"),
+    ("path-outside", "path: ../a.py", "'../a.py' leads out of", "--root FOLDER"),
+    ("path-absolute", "path: /tmp/a.py", "'/tmp/a.py' leads out of", "--root FOLDER"),
+    ("path-folder", "path: folder, format: c", "'folder' is a folder", "the path of a file"),
+    ("path-control", 'path: "a\\e.py"', "is not the path of a file", "without control characters"),
+    ("path-twice", "path: x/../fine.py", "is already written by outputs[0]", "its own path"),
+    ("path-of-the-config", "path: normcal.yaml", "is the config itself", "its own path"),
+    ("path-suffix", "path: a.foo", "'.foo'", ".json"),
+    ("key", "path: a.py, colums: []", "'colums'", "Did you mean 'columns'"),
+    ("profile", "path: a.py, profile: tim", "'tim'", "Did you mean 'timm'"),
+    ("format-of-an-output", "path: a, format: pyton", "'pyton'", "Did you mean 'python'"),
+    ("document", "path: a.py, document: tabel", "'tabel'", "Did you mean 'table'"),
+    ("column", "path: a.py, columns: [forward.men]", "columns[0]: Unknown quantity 'forward.men'", "'forward.mean'"),
+    ("column-number", "path: a.py, columns: [5]", "item 0 cannot be 5", "text"),
+    ("columns-none", "path: a.py, columns: []", "columns", "quantities"),
+    ("column-twice", "path: a.py, columns: [forward.std, forward.std]", "Two columns are called 'forward_std'", ""),
+    ("column-part", "path: a.py, columns: [backward.gate.std]", "'gate'", "none"),
+    ("constraint", "path: a.py, constraint: geometrical", "'geometrical'", "'geometric'"),
+    ("keys", "path: a.py, keys: Camel", "'Camel'", "'camel'"),
+    ("layout", "path: a.py, layout: list", "'list'", "mapping"),
+    ("layer-of-an-output", "path: a.py, layers: [rellu]", "layers[0]: Unknown layer 'rellu'", "'relu'"),
+    ("layer-named", "path: a.py, layers: {x: 'relu('}", "layers.x: 'relu('", "A SPEC is"),
+    ("layer-named-sweep", "path: a.py, layers: {x: 'elu(alpha=[1, 2])'}", "stands for 2 layers", "one name"),
+    ("layer-twice", "path: a.py, layers: [relu, relu]", "Two layers are called 'relu'", "mapping"),
+    ("family", "path: a.py, families: [rectifier]", "'rectifier'", "'rectifiers'"),
+    ("digits-18-of-an-output", "path: a.py, digits: 18", "digits", "from 1 to 17"),
+    ("digits-word-of-an-output", "path: a.py, digits: all", "digits", "round-trip"),
+    ("digits-of-a-table", "path: a.md, document: table, layers: [relu], digits: error", "'error'", WHOLE),
+    ("mean-nan-of-an-output", "path: a.py, mean: .nan", "outputs[1].mean", "a number"),
+    ("samples-of-an-output", "path: a.py, samples: 1e12", "outputs[1].samples", WHOLE),
+    ("engine-of-an-output", "path: a.py, layers: [silu], engine: closed-form", "closed-form engine", "--engine auto"),
+    ("epilogue", "path: a.json, epilogue: x", "takes no code", "Leave 'epilogue' out"),
+    ("template-missing", "path: a.txt, template: nosuch.j2", "'nosuch.j2' is no file", "Jinja2"),
+    ("template-device", "path: a.txt, template: /dev/zero", "'/dev/zero' is no file", "Jinja2"),
+    ("table-config", "path: a.md, document: table, config: nosuch", "'nosuch'", "articles, default"),
+    ("table-format", "path: a.py, document: table, layers: [relu], columns: []", "columns", ""),
+    ("schema-name", "path: a.json, document: schema, schema: confg", "'confg'", "'config'"),
+    ("schema-missing", "path: a.json, document: schema", "the key 'schema' is missing", "config"),
+    ("alias", "path: &x a.py, name: *x", "aliases", ""),
+    ("merge", "<<: {path: a.py}", "merges", ""),
+    ("tag", "path: !!python/name:os.system a.py", "the tag", ""),
+    ("half-character", 'path: a.py, header: "\\ud800"', "half of a character", ""),
+]
+
+
 def cases(table):
     return [pytest.param(*rest, id=name) for name, *rest in table]
 
@@ -394,7 +460,17 @@ def test_a_bad_config_is_refused_by_name(folder, content, names, accepted):
     assert "config.yaml" in message
 
 
-@pytest.mark.parametrize("table", [REFUSED, BAD_CONFIGS], ids=["arguments", "configs"])
+@pytest.mark.parametrize(("keys", "names", "accepted"), cases(BAD_OUTPUTS))
+@pytest.mark.parametrize("command", ["generate", "check"])
+def test_a_bad_output_is_refused_by_file_line_and_key(folder, command, keys, names, accepted):
+    layers = "" if re.search("layers|families|document|profile", keys) else ", layers: [relu]"
+    outputs = f"outputs:\n  - {{path: fine.py, layers: [relu]}}\n  - {{{keys}{layers}}}\n"
+    (folder / "normcal.yaml").write_text(outputs)
+    message = refused(folder, [command], names, accepted)
+    assert re.search(r"normcal\.yaml(:3: outputs\[1\]|: not a YAML config at line 3)", message)
+
+
+@pytest.mark.parametrize("table", [REFUSED, BAD_CONFIGS, BAD_OUTPUTS], ids=["arguments", "configs", "outputs"])
 def test_every_case_has_a_name_of_its_own(table):
     names = [case[0] for case in table]
     assert len(names) == len(set(names))

@@ -23,6 +23,8 @@ def command(config, root, check) -> None:
     A number in a file that still agrees within its error stays as it is, and so does a file in which
     everything agrees. Files are written whole or not at all, once all of them are computed.
     """
+    import os
+
     from normcal import checking, generation
     from normcal import config as configs
     from normcal import output as outputs
@@ -37,7 +39,7 @@ def command(config, root, check) -> None:
         chosen = configs.read(path)
     except FileError as error:
         by_default = f"By default the config is {checking.CONFIG} in the current folder."
-        raise FileError(error.message, by_default if config is None else error.hint) from None
+        raise FileError(error.message, error.hint if config or os.path.exists(path) else by_default) from None
     with Progress() as progress:
         plans = generation.plan(outputs.outputs(chosen, root), progress)
     generation.write(plans)

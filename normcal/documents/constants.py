@@ -34,14 +34,16 @@ class ConstantsDocument(Document):
         columns = _columns(output, style)
         rows = _refusing(output, "layers", assembly.entries, _layers(output), style)
         name = told.get("name") or renderer.name_of(naming.split(_stem(output.path)) or ["constants"])
-        results = computation.results(output.request, [row.layer for row in rows], assembly.directions(columns))
-        constants = assembly.build(
-            name, columns, [row.name for row in rows], results, output.request.law, told.get("digits"),
+        layers, names = [row.layer for row in rows], [row.name for row in rows]
+        results = computation.results(output.request, layers, assembly.directions(columns), bounded=output.own)
+        constants = _refusing(
+            output, "columns", assembly.build,
+            name, columns, names, results, output.request.law, told.get("digits"),
             layout=told.get("layout"), header=tuple(told.get("header", "").splitlines()),
             epilogue=told.get("epilogue", ""), template=_template(output),
             request={} if "template" in told else output.origin,
         )  # fmt: skip
-        return _refusing(output, None, draft.of_constants, constants, renderer.constants)
+        return draft.of_constants(constants, renderer.constants)
 
     def _check(self, output: Output) -> None:
         """Refuse what the format cannot do."""
@@ -57,12 +59,12 @@ class ConstantsDocument(Document):
 DOCUMENT = ConstantsDocument()
 
 
-def _refusing(output: Output, key: str | None, call, *arguments):
+def _refusing(output: Output, key: str, call, *arguments, **named):
     """Call what may refuse, and name the place in the config."""
     try:
-        return call(*arguments)
+        return call(*arguments, **named)
     except RequestError as error:
-        raise output.refused(error, *([key] if key else [])) from None
+        raise output.refused(error, key) from None
 
 
 def _columns(output: Output, style: str) -> list[Column]:

@@ -20,9 +20,13 @@ class TableDocument(Document):
 
     def draft(self, output: Output, computation: Computation) -> Draft:
         config, layers = self._config(output)
-        request = output.request.updated(config.options) if config.options else output.request
-        results = computation.results(request, layers, request.directions)
+        told = configs.request_options(output.source, output.place)
+        request = output.request.updated(config.options).updated(told)
         digits = output.settings.get("digits", config.digits)
+        if isinstance(digits, str):
+            error = RequestError(f"'digits' of a table cannot be {digits!r}.", "Accepted: a whole number.")
+            raise output.refused(error, "digits")
+        results = computation.results(request, layers, request.directions, bounded=output.own)
         report = tabulation.report(config, request, Result(tuple(results), request.law))
         return draft.of_report(report, output.renderer.render(report, View(digits)), digits)
 
