@@ -55,10 +55,13 @@ def entries(layers: Sequence[tuple[str | None, Any, Layer]], style: str) -> list
 
     ``layers`` holds (name or None, the SPEC as it was typed, the layer).
     """
-    found = [Entry(name or _row_name(typed, layer, style), layer) for name, typed, layer in layers]
+    named = [Entry(name or _row_name(typed, layer, style), layer) for name, typed, layer in layers]
+    found = list(dict.fromkeys(named))  # a family and a list may name the same layer
     twice = [name for name, count in Counter(entry.name for entry in found).items() if count > 1]
     if twice:
-        raise RequestError(f"Two layers are called {echo(twice[0])}.", "Give names: a mapping of names to SPECs.")
+        specs = " and ".join(entry.layer.spec for entry in found if entry.name == twice[0])
+        message = f"Two layers are called {echo(twice[0])}: {specs}."
+        raise RequestError(message, "Give names: a mapping of names to SPECs.")
     return found
 
 

@@ -8,10 +8,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from normcal import __version__, generation, yamlfile
+from normcal import __version__, generation, schema, yamlfile
 from normcal import config as configs
 from normcal import output as outputs
-from normcal.agreement import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
+from normcal.comparison import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
 from normcal.constants import REQUEST_MARK
 from normcal.documents import table
 from normcal.errors import FileError, RequestError
@@ -50,14 +50,7 @@ def targets(paths: list[str], root: str | None) -> list[tuple[list[Output], str]
     A path is a config, a file that a ``normcal.yaml`` in its folder or above names, or a file that says itself
     what it was made from. Raises RequestError for what is none of them.
     """
-    found: list[tuple[list[Output], str]] = []
-    for path in paths or [CONFIG]:
-        config = _config(path)
-        if config is not None:
-            found.append((outputs.outputs(config, root), _command(path, root)))
-        else:
-            found.append(_file(path))
-    return found
+    return [_target(path, root) for path in paths or [CONFIG]]
 
 
 def check(found: list[tuple[list[Output], str]], progress: Progress | None = None) -> list[Checked]:
@@ -128,22 +121,28 @@ def _in_data(text: str) -> dict[str, Any] | None:
         return None
 
 
-def _config(path: str) -> configs.Config | None:
-    """Return the config that a file is, None if it is something else."""
-    if not path.endswith((".yaml", ".yml")) or not os.path.isfile(path):
-        return None
-    if os.path.basename(path) != CONFIG:
-        try:
-            document = yamlfile.read(path, "config")
-        except FileError:
-            return None
-        if not isinstance(document.data, dict) or "outputs" not in document.data:
-            return None
-    return configs.read(path)
+def _target(path: str, root: str | None) -> tuple[list[Output], str]:
+    """Return the outputs of a config, or the one that a single file is."""
+    if os.path.basename(path) != CONFIG or not os.path.exists(path):
+        found = _named_above(path) or _by_itself(path)
+        if found:
+            return found
+    if not _is_config(path):
+        hint = "Name it below 'outputs:' of a config, or see 'normcal audit' for constants of others."
+        raise FileError(f"{path!r} does not say what it was made from, and no {CONFIG} names it.", hint)
+    return outputs.outputs(configs.read(path), root), _command(path, root)
 
 
-def _file(path: str) -> tuple[list[Output], str]:
-    """Return the output that a single file is."""
+def _is_config(path: str) -> bool:
+    """Whether a file is meant for a config: YAML, with at least one of its keys."""
+    if not path.endswith((".yaml", ".yml")):
+        return False
+    data = yamlfile.read(path, "config").data
+    return not isinstance(data, dict) or bool(data.keys() & schema.get("config")["properties"].keys())
+
+
+def _named_above(path: str) -> tuple[list[Output], str] | None:
+    """Return the output that a config in the file's folder, or in one above, names so."""
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     while True:
@@ -153,18 +152,19 @@ def _file(path: str) -> tuple[list[Output], str]:
         if named:
             return named, _command(os.path.relpath(config), None)
         if os.path.dirname(folder) == folder:
-            break
+            return None
         folder = os.path.dirname(folder)
-    if not os.path.isfile(target):
+
+
+def _by_itself(path: str) -> tuple[list[Output], str] | None:
+    """Return the output that a file says itself that it is."""
+    if not os.path.isfile(path):
         raise FileError(f"{path!r} is no file.", f"Accepted: a config, by default {CONFIG}, or generated files.")
-    text = generation.read(target, path)
+    text = generation.read(os.path.realpath(path), path)
     request = None if text is None else request_of(text)
     if request is None:
-        hint = "Name it below 'outputs:' of a config, or see 'normcal audit' for constants of others."
-        raise FileError(f"{path!r} does not say what it was made from, and no {CONFIG} names it.", hint)
-    return [
-        outputs.described(request, path, f"{path} (its own request)")
-    ], "normcal generate, with the config it came from"
+        return None
+    return [outputs.described(request, path, f"{path} (its own request)")], "normcal generate CONFIG"
 
 
 def _command(path: str, root: str | None) -> str:
@@ -207,7 +207,8 @@ def _annotation(one: Checked, finding: Finding) -> Annotation:
     numbers = f"{finding.written} in the file, {finding.computed} computed" if finding.written else ""
     score = f"{finding.score:.3g} times the combined error" if finding.score is not None else ""
     message = "; ".join(filter(None, (place, numbers, score, finding.reason, f"to write it anew: {one.regenerate}")))
-    return Annotation(_LEVELS.get(finding.verdict, "error"), one.path, finding.line or None, finding.verdict, message)
+    # what is missing has no line of its own; without one an annotation is shown beside no file
+    return Annotation(_LEVELS.get(finding.verdict, "error"), one.path, finding.line or 1, finding.verdict, message)
 
 
 def _many(count: int, what: str) -> str:

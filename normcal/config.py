@@ -21,7 +21,7 @@ class Config:
     """A request that ships as a file: layers, options, and what to make of the numbers.
 
     ``grid`` lays quantities out against columns; ``printed`` lists published numbers to compare;
-    ``outputs`` are the files that ``generate`` writes, as the config describes them.
+    ``outputs`` are the files that ``generate`` writes, as the config describes them, over its ``defaults``.
     """
 
     path: str
@@ -33,6 +33,7 @@ class Config:
     digits: int | None = None
     grid: dict | None = None
     printed: list[dict] = field(default_factory=list)
+    defaults: dict[str, Any] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)
     document: Document | None = None
 
@@ -93,7 +94,7 @@ def request_options(document: Document, at: yamlfile.Place = ()) -> dict[str, An
     """Return the options of a computation that stand at a place of a config, as numbers, and check them."""
     data = document.data
     for step in at:
-        data = data[step]
+        data = data[step] if isinstance(step, int) else data.get(step, {})
     options = {key: number(key, data[key]) for key in Request.names() if key in data}
     for key, value in options.items():
         try:

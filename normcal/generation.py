@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from normcal import agreement, document, renderer
-from normcal.agreement import Comparison
+from normcal import alignment, comparison, document, renderer
+from normcal.comparison import Comparison
 from normcal.document import Computation
 from normcal.draft import Draft
 from normcal.errors import FileError
@@ -16,6 +16,8 @@ from normcal.pipeline import Progress
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
 #: A file larger than this was not written by normcal.
 LARGEST = 100_000_000
+#: What every file of constants says somewhere; of the others, this part of the lines tells that they are ours.
+MARK, ALIKE = "normcal", 0.3
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,15 @@ class Plan:
     @property
     def comparison(self) -> Comparison | None:
         """What the file and the draft do not share; None where there is no file."""
-        return None if self.existing is None else agreement.compare(self.draft, self.existing)
+        return None if self.existing is None else comparison.compare(self.draft, self.existing)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the file is somebody's own: it does not name normcal, and has little of what it should hold."""
+        if self.existing is None or MARK in self.existing or not self.existing.strip():
+            return False
+        own, theirs = (set(map(alignment.key, text.split("\n"))) for text in (self.draft.text, self.existing))
+        return len(own & theirs) < ALIKE * len(own)
 
 
 def plan(outputs: list[Output], progress: Progress | None = None) -> list[Plan]:
@@ -46,7 +56,7 @@ def plan(outputs: list[Output], progress: Progress | None = None) -> list[Plan]:
     for output in outputs:
         existing = read(output.target, output.path)
         draft = document.draft(output, computation)
-        text = draft.text if existing is None else agreement.merged(draft, existing)
+        text = draft.text if existing is None else comparison.merged(draft, existing)
         found.append(Plan(output, draft, existing, text))
     return found
 
@@ -55,6 +65,9 @@ def write(plans: list[Plan]) -> None:
     """Write the files that change, once it is known that all can be; folders that are missing are made."""
     changed = [one for one in plans if one.status != UNCHANGED]
     for one in changed:
+        if one.foreign:
+            hint = "Give the output another path, or move the file away first."
+            raise FileError(f"{one.output.path!r} was not written by normcal, and is not replaced.", hint)
         _check_folder(os.path.dirname(one.output.target))
         if os.path.isdir(os.path.dirname(one.output.target)):
             renderer.check_writable(one.output.target, "")

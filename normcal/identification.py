@@ -117,9 +117,13 @@ def identify(literal: Literal, layers: list[Layer] | None = None, law: Normal = 
     if law == STANDARD:
         _add_published(literal, found, None if layers is None else {layer.spec for layer in layers})
     common = Counter(one.layer for one in collection.glimpses())
-    return sorted(
-        found.values(), key=lambda one: (one.mistaken, one.luck, -common[one.spec], abs(one.difference or 0.0))
-    )[:MOST]
+
+    def rank(one: Match) -> tuple:
+        if one.mistaken:  # told by how near it comes: luck says nothing of a number that it is not
+            return True, abs(one.difference or 0.0), one.luck, 0
+        return False, one.luck, 0.0, -common[one.spec]
+
+    return sorted(found.values(), key=rank)[:MOST]
 
 
 def _near(literal: Literal, candidates: Iterable[Candidate]) -> list[tuple[Candidate, int]]:

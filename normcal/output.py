@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from normcal import config as configs
@@ -22,6 +22,7 @@ _FILES = ("template", "config")
 _SHARED = ("path", "format", "document", "profile")
 #: Keys of a profile that mean something in its own format only.
 _OF_A_FORMAT = ("epilogue", "layout")
+_LISTS = {"layers", "families"}
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Output:
     origin: dict[str, Any]
     source: Document
     place: Place
+    #: Where keys stand that hold for other outputs too: at the top of the config, or below ``defaults``.
+    shared: dict[str, Place] = field(default_factory=dict)
     #: Whether the file itself asks for it, rather than a config: a stranger's wish, which is not to take long.
     own: bool = False
 
     def refused(self, error: RequestError, *key: str | int) -> RequestError:
         """Return an error with the file, line and key of the config where it comes from."""
-        return self.source.refused(error, (*self.place, *key))
+        place = self.shared.get(str(key[0]), self.place) if key else self.place
+        return self.source.refused(error, (*place, *key))
 
     def beside(self, path: str) -> str:
         """Return a path that the config names, as seen from the config's own folder."""
@@ -67,19 +71,19 @@ def outputs(config: Config, root: str | None = None) -> list[Output]:
     if not os.path.isdir(folder):
         raise FileError(f"--root {root!r} is no folder.", "Accepted: a folder that is there.")
     found = [_output(config, described, ("outputs", i), folder) for i, described in enumerate(config.outputs)]
-    taken = {os.path.realpath(config.path): "is the config itself"}
+    taken = {_spelt(os.path.realpath(config.path)): "is the config itself"}
     for one in found:
         if "template" in one.settings:
-            taken[os.path.realpath(one.beside(one.settings["template"]))] = "is a template"
+            taken[_spelt(os.path.realpath(one.beside(one.settings["template"])))] = "is a template"
     targets = {one.target for one in found}
     for index, one in enumerate(found):
         if above := targets.intersection(_above(one.target)):
             error = RequestError(f"{one.path!r} lies below the file {sorted(above)[0]!r}.", "Give it another folder.")
             raise one.refused(error, "path")
-        if one.target in taken:
-            error = RequestError(f"{one.path!r} {taken[one.target]}.", "Give each output its own path.")
+        if _spelt(one.target) in taken:
+            error = RequestError(f"{one.path!r} {taken[_spelt(one.target)]}.", "Give each output its own path.")
             raise one.refused(error, "path")
-        taken[one.target] = f"is already written by outputs[{index}]"
+        taken[_spelt(one.target)] = f"is already written by outputs[{index}]"
     return found
 
 
@@ -98,6 +102,11 @@ def described(data: dict[str, Any], path: str, where: str) -> Output:
     return found
 
 
+def _spelt(target: str) -> str:
+    """Return a path as file systems know it that do not tell capitals apart."""
+    return unicodedata.normalize("NFC", target).casefold()
+
+
 def _above(target: str) -> Iterator[str]:
     """Yield the folders that a path lies in."""
     while (folder := os.path.dirname(target)) != target:
@@ -106,36 +115,51 @@ def _above(target: str) -> Iterator[str]:
 
 
 def _output(config: Config, described: dict[str, Any], place: Place, folder: str) -> Output:
-    source = config.document
-    own = {key: config.options[key] for key in config.options if key not in ("direction", "workers")}
+    source, top, defaults = config.document, _top(config), config.defaults
     preset = profile.get(described["profile"]) if "profile" in described else {}
-    inherited = {} if {"layers", "families"} & (preset | described).keys() else _layers(config)
-    settings = inherited | preset | described
-    if "digits" in settings:
-        settings["digits"] = configs.number("digits", settings["digits"])
-    kind = settings.get("document", CONSTANTS)
+    kind = described.get("document", defaults.get("document", CONSTANTS))
     target = _target(described["path"], folder, source, (*place, "path"))
     known = (*_SHARED, *discover.load("documents", kind).DOCUMENT.keys, *Request.names())
     for key in described:
         if key not in known:
             error = RequestError(f"the document {kind!r} takes no {key!r}.", f"Accepted: {', '.join(known)}.")
             raise source.refused(error, (*place, key))
-    options = own | configs.request_options(source, place)
+    shared = {key: value for key, value in _over(top, defaults).items() if key in known}
+    settings = _over(shared, preset, described)
+    if "digits" in settings:
+        settings["digits"] = configs.number("digits", settings["digits"])
     try:
-        chosen = _renderer(described, preset, described["path"])
+        chosen = _renderer(described, preset | defaults, described["path"])
     except RequestError as error:
         raise source.refused(error, (*place, "format" if "format" in described else "path")) from None
     if chosen.name != preset.get("format"):
         settings = {key: value for key, value in settings.items() if key not in _OF_A_FORMAT or key in described}
+    if "columns" in described and "header" not in described:
+        settings.pop("header", None)  # a profile's tells of its own columns
+    options = {key: configs.number(key, preset[key]) for key in Request.names() if key in preset}
+    at_top = {key: value for key, value in config.options.items() if key not in ("direction", "workers")}
+    options = at_top | configs.request_options(source, ("defaults",)) | options | configs.request_options(source, place)
     request = Request().updated({"workers": config.options.get("workers")} | options)
-    origin = {"format": chosen.name} | own | inherited | described
+    origin = {"format": chosen.name} | at_top | _over(shared, described)
     origin.pop("path")
-    return Output(described["path"], target, chosen, kind, settings, request, origin, source, place)
+    places = {key: ("defaults",) if key in defaults else () for key in shared if key not in preset | described}
+    return Output(described["path"], target, chosen, kind, settings, request, origin, source, place, places)
 
 
-def _layers(config: Config) -> dict[str, Any]:
-    """Return the layers of the config's own table, which outputs take that name none."""
-    return {key: value for key, value in (("layers", config.layers), ("families", config.families)) if value}
+def _top(config: Config) -> dict[str, Any]:
+    """Return what a config says of its own table, which holds for outputs that say nothing else."""
+    told = {"layers": config.layers, "families": config.families, "digits": config.digits}
+    return {key: value for key, value in told.items() if value}
+
+
+def _over(*levels: dict[str, Any]) -> dict[str, Any]:
+    """Put keys over keys; whoever names layers or families names all of them."""
+    found: dict[str, Any] = {}
+    for level in levels:
+        if _LISTS & level.keys():
+            found = {key: value for key, value in found.items() if key not in _LISTS}
+        found |= level
+    return found
 
 
 def _target(path: str, folder: str, source: Document, place: Place) -> str:

@@ -92,15 +92,16 @@ def _validate(value: Any, schema: dict, place: Place, defs: dict) -> None:
 
 def _mapping(value: dict, schema: dict, place: Place, defs: dict) -> None:
     known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    for name in schema.get("required", ()):
-        if name not in value:
-            raise Invalid(place, f"the key {name!r} is missing.", _accepted(known.get(name, {})))
-    for name, inner in value.items():
+    for name in value:  # a key that is misspelt tells more than the one that is missing for it
         if name not in known and others is False:
             error = unknown("key", str(name), known)
             raise Invalid((*place, str(name)), error.message, error.hint)
         if not isinstance(name, str):
-            raise Invalid((*place, str(name)), f"the key {echo(name)} is not text.", "Quote it.")
+            raise Invalid((*place, str(name)), f"the key {_told(name)} is not text.", "Quote it.")
+    for name in schema.get("required", ()):
+        if name not in value:
+            raise Invalid(place, f"the key {name!r} is missing.", _accepted(known.get(name, {})))
+    for name, inner in value.items():
         if "propertyNames" in schema:
             _validate(name, schema["propertyNames"], (*place, name), defs)
         _validate(inner, known.get(name, others if isinstance(others, dict) else {}), (*place, name), defs)
@@ -153,7 +154,16 @@ def _fits(value: Any, schema: dict) -> bool:
 
 def _refused(value: Any, schema: dict, place: Place) -> Invalid:
     name = repr(place[-1]) if place and isinstance(place[-1], str) else f"item {place[-1]}" if place else "this"
-    return Invalid(place, f"{name} cannot be {echo(value)}.", _accepted(schema))
+    return Invalid(place, f"{name} cannot be {_told(value)}.", _accepted(schema))
+
+
+def _told(value: Any) -> str:
+    """Say what a value is in the words of YAML and JSON."""
+    if isinstance(value, (list, dict)):
+        return ("an empty " if not value else "a ") + ("list" if isinstance(value, list) else "mapping")
+    return (
+        {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else echo(value)
+    )
 
 
 def _not_in(value: Any, schema: dict, place: Place) -> Invalid:

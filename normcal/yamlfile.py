@@ -113,7 +113,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent, index):
         event = self.peek_event()
         if isinstance(event, yaml.events.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not accepted", event.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not accepted; quote a *", event.start_mark
+            )
         if getattr(event, "tag", None) is not None:
             problem = f"the tag {event.tag!r} is not accepted"
             raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
@@ -141,10 +143,18 @@ class Written(float):
         return made
 
 
-def _float(loader: yaml.SafeLoader, node: yaml.Node) -> Written:
-    return Written(node.value, yaml.SafeLoader.construct_yaml_float(loader, node))
+def _float(loader: yaml.SafeLoader, node: yaml.Node) -> Written | str:
+    """Read a number; 1:30.5 is 90.5 in YAML and nowhere else, so it stays text."""
+    return node.value if ":" in node.value else Written(node.value, yaml.SafeLoader.construct_yaml_float(loader, node))
 
 
+def _int(loader: yaml.SafeLoader, node: yaml.Node) -> int | str:
+    """Read a whole number; what only YAML takes for one (1:30, 017, 0x10) stays text."""
+    plain = re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value)
+    return yaml.SafeLoader.construct_yaml_int(loader, node) if plain else node.value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 

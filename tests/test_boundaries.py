@@ -160,7 +160,7 @@ WALLS = {
     "constants": "layers engines engine renderers renderer request pipeline catalog config scipy",
     "audit": "renderers renderer report config",
     "alternatives": "renderers renderer report config",
-    "agreement": "layers engines engine renderers renderer report request pipeline catalog config numpy scipy",
+    "comparison": "layers engines engine renderers renderer report request pipeline catalog config numpy scipy",
     "schemas": "layers engines engine renderers renderer report pipeline numpy scipy",
     "report": "layers layer engines engine renderers renderer request pipeline catalog numpy scipy",
     "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normcal import checking, renderer, schema
-from normcal.agreement import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
+from normcal.comparison import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
 from normcal.checking import Checked
 from normcal.errors import NormcalError
 from normcal.report import View
@@ -181,7 +181,7 @@ def test_a_config_above_that_names_nothing_or_other_files_does_not_matter(folder
         ("pipe", "is no file"), ("pipe.yaml", "is no file"), ("/dev/zero", "is no file"), ("x" * 5000, "is no file"),
         ("a\nb", "is no file"), ("foreign.py", "does not say what it was made from"),
         ("empty.py", "does not say what it was made from"), ("foreign.yaml", "does not say what it was made from"),
-        ("broken.yaml", "does not say what it was made from"), ("binary.py", "is not UTF-8"),
+        ("broken.yaml", "broken.yaml: not a YAML config at line 2"), ("binary.py", "is not UTF-8"),
         ("bad.yaml", "bad.yaml:1: outputs"),
     ],
 )  # fmt: skip
@@ -282,5 +282,5 @@ def test_annotations_stand_on_one_line_each_and_escape_what_would_break_them():
     lines = renderer.get("github").render(checking.report(CHECKED), View()).splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["::error", "::error", "::warning"]
     assert lines[0].startswith("::error file=a%25%2C%3A%0A.py,line=4,title=disagree::tanh, std; 0.63 in the file")
-    assert "line=" not in lines[1]
+    assert ",line=1,title=missing::" in lines[1]  # what is missing has no line; without one nobody would see it
     assert lines[2].startswith("::warning file=b.py,line=2,title=undecided::")

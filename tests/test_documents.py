@@ -187,7 +187,7 @@ def test_results_are_computed_once_for_all_files(drafts, monkeypatch):
         ("layers: {a: 'relu('}", "layers.a", "'relu('"),
         ("layers: {a: 'elu(alpha=[1, 2])'}", "layers.a", "stands for 2 layers"),
         ("layers: ['zz*']", "layers[0]", "'zz*'"),
-        ("layers: [relu, 'relu']", "layers", "Two layers are called 'relu'"),
+        ("layers: [relu], also: {relu: gelu}", "layers", "Two layers are called 'relu': relu and gelu"),
         ("layers: []", "layers", "'layers'"),
         ("layers: ['dropout(p=0.5)']", "layers[0]", "'p'"),
         ("engine: closed-form, layers: [silu]", "", "closed-form engine cannot serve"),

@@ -17,7 +17,7 @@ GENERATED = ("network/gains.py", "device/gains.h")
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 TAMPERED = [
     ("a digit", "network/gains.py", "1.700926", "1.701504", ("gelu", "gain", "1.701504243363333", "1.700926243363333")),
-    ("a sign", "device/gains.h", "RELU_OFFSET -0.39", "RELU_OFFSET 0.39", ("relu", "offset", "0.3989422804014327")),
+    ("a sign", "device/gains.h", r"RELU_OFFSET \(-0.39", "RELU_OFFSET (0.39", ("relu", "offset", "0.3989422804014327")),
     ("a row", "device/gains.h", r"\n/\* silu.*\n.*\n.*\n", "\n", ("silu", "missing")),
     ("a column", "network/gains.py", r'.*"gain": 1\.78.*\n', "", ("silu", "missing")),
     ("a row too many", "network/gains.py", r"\n}\n", '\n    "tanh": 1.59,\n}\n', ("tanh", "surplus")),

@@ -117,7 +117,7 @@ def test_files_are_made_in_folders_that_are_missing_with_the_usual_permissions(f
 
 def test_permissions_and_links_of_a_file_stay(folder):
     write(folder, "outputs: [{path: link.py, layers: [relu]}]\n")
-    (folder / "real.py").write_text("old\n")
+    (folder / "real.py").write_text("# normcal, an old file\n")
     (folder / "real.py").chmod(0o640)
     (folder / "link.py").symlink_to("real.py")
     succeed("generate")
@@ -296,13 +296,23 @@ def test_several_at_once_end_in_the_right_files(folder):
     wanted = contents(folder)
     for path in wanted:
         if path.startswith("f"):
-            (folder / path).write_text("old\n")
+            (folder / path).write_text("# normcal, an old file\n")
     running = [subprocess.Popen(command("generate"), env=environment(), stdout=subprocess.DEVNULL) for _ in range(4)]
     assert [process.wait(60) for process in running] == [0] * 4
     assert contents(folder) == wanted
 
 
 # -- what is there already
+
+
+def test_a_file_of_somebody_s_own_is_not_replaced(folder):
+    write(folder, "outputs: [{path: mine.py, layers: [relu]}, {path: new.py, layers: [gelu]}]\n")
+    (folder / "mine.py").write_text("print('weeks of work')\n")
+    result = invoke("generate")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'mine.py' was not written by normcal" in result.stderr
+    assert (folder / "mine.py").read_text() == "print('weeks of work')\n"
+    assert not (folder / "new.py").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from normcal import config as configs
-from normcal import discover, profile, renderer, schema
+from normcal import discover, document, profile, renderer, schema
+from normcal.document import Computation
 from normcal.errors import NormcalError, RequestError
 from normcal.output import Output, described, outputs
 
@@ -247,3 +248,53 @@ def test_a_file_cannot_say_that_it_is_another_one(folder):
 def test_every_document_takes_only_keys_that_the_schema_knows(kind):
     known = schema.get("config")["$defs"]["output"]["properties"]
     assert set(discover.load("documents", kind).DOCUMENT.keys) <= known.keys()
+
+
+# -- what several outputs share
+
+
+def test_defaults_hold_for_every_output_that_does_not_say_otherwise(folder):
+    head = "digits: 5\nmean: 1\ndefaults: {layers: [relu], columns: [forward.gain], keys: upper, std: 2, seed: 3}\n"
+    plain, own = read(folder, f"{head}outputs: [{{path: a.py}}, {{path: b.py, layers: [gelu], keys: camel, std: 3}}]\n")
+    shared = {"columns": ["forward.gain"], "digits": 5}
+    assert plain.settings.items() >= (shared | {"layers": ["relu"], "keys": "upper"}).items()
+    assert own.settings.items() >= (shared | {"layers": ["gelu"], "keys": "camel"}).items()
+    assert [(one.request.mean, one.request.std, one.request.seed) for one in (plain, own)] == [(1, 2, 3), (1, 3, 3)]
+
+
+def test_a_profile_goes_over_defaults_and_the_output_over_both(folder):
+    head = "defaults: {columns: [forward.std], name: X}\n"
+    keys = "path: a.py, profile: timm"
+    assert one(folder, keys, head).settings["columns"] == profile.get("timm")["columns"]
+    assert one(folder, f"{keys}, columns: [backward.std]", head).settings["columns"] == ["backward.std"]
+
+
+def test_the_header_of_a_profile_does_not_tell_of_other_columns(folder):
+    assert "header" in one(folder, "path: a.py, profile: timm").settings
+    assert "header" not in one(folder, "path: a.py, profile: timm, columns: [forward.mean]").settings
+
+
+def test_keys_of_a_document_that_takes_none_of_them_are_no_concern_of_defaults(folder):
+    found = one(folder, "path: a.md, document: layers", "defaults: {columns: [forward.std]}\n")
+    assert "columns" not in found.settings
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("layers: [relu, relux]\noutputs: [{path: a.py}]\n", "normcal.yaml:1: layers[1]: Unknown layer 'relux'"),
+        ("defaults:\n  layers: [relux]\noutputs: [{path: a.py}]\n", "normcal.yaml:2: defaults.layers[0]: Unknown"),
+        ("defaults: {std: -1}\noutputs: [{path: a.py}]\n", "normcal.yaml:1: defaults.std: std cannot be -1"),
+        ("defaults: {path: a.py}\noutputs: [{path: a.py}]\n", "normcal.yaml:1: defaults.path: Unknown key 'path'"),
+    ],
+    ids=["top", "defaults", "option", "path"],
+)
+def test_an_error_stands_where_the_key_is_written(folder, text, told):
+    with pytest.raises(NormcalError) as caught:
+        document.draft(read(folder, text)[0], Computation())
+    assert caught.value.message.startswith(told)
+
+
+def test_two_paths_that_differ_in_capitals_are_one_file_somewhere(folder):
+    told = refusal(folder, "outputs: [{path: a.py, layers: [relu]}, {path: A.py, layers: [relu]}]\n")
+    assert "already written by outputs[0]" in told.message

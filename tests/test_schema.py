@@ -263,7 +263,7 @@ def test_what_is_no_finite_number_is_refused_where_a_range_is_given(value):
         ({"outputs": [{"path": "a", "layers": [1]}]}, ("outputs", 0, "layers", 0), "item 0 cannot be 1", "quote it"),
         ({"outputs": [{"path": "a", "columns": {"x": 1}}]}, ("outputs", 0, "columns", "x"), "'x' cannot be 1", "text"),
         ({"outputs": [{"path": "a", "digits": "all"}]}, ("outputs", 0, "digits"), "'all'", "round-trip"),
-        ({"outputs": []}, ("outputs",), "'outputs' cannot be list", "list"),
+        ({"outputs": []}, ("outputs",), "'outputs' cannot be an empty list", "list"),
         ({"outputs": [5]}, ("outputs", 0), "item 0 cannot be 5", "a mapping"),
         ({5: 1}, ("5",), "5", ""),
     ],

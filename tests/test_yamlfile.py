@@ -276,3 +276,13 @@ def test_any_text_is_read_as_yaml_reads_it_or_refused(text):
         return
     assert document.data == yaml.safe_load(text) or document.data != document.data or ".nan" in text.lower()
     assert all(1 <= line <= text.count("\n") + text.count("\x85") + 1 for line in document.lines.values())
+
+
+@pytest.mark.parametrize("text", ["1:30", "1:30.5", "017", "0x10", "0b11", "0o7"])
+def test_what_only_yaml_takes_for_a_number_stays_text(text):
+    assert yamlfile.parse(f"x: {text}", "it").data == {"x": text}
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("-3", -3), ("1_000", 1000), ("1.50", 1.5)])
+def test_a_number_is_a_number(text, number):
+    assert yamlfile.parse(f"x: {text}", "it").data == {"x": number}

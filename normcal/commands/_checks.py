@@ -25,9 +25,9 @@ root = click.option(
 def run(paths: list[str], root: str | None, format=None, digits=None, output=None) -> None:
     """Check configs and files, report, and end with the code that says how it went."""
     from normcal import checking
-    from normcal.agreement import DISAGREE, UNDECIDED
     from normcal.commands._output import Output
     from normcal.commands._progress import Progress
+    from normcal.comparison import DISAGREE, UNDECIDED
 
     target = Output.checked(format, digits, output)
     found = checking.targets(paths, root)

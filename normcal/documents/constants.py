@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
-from normcal import assembly, catalog, draft, naming, spec
+from normcal import assembly, catalog, draft, naming, quantity, spec
 from normcal.catalog import MOST_LAYERS
 from normcal.constants import Column
 from normcal.document import Computation, Document
@@ -41,7 +42,7 @@ class ConstantsDocument(Document):
             name, columns, names, results, output.request.law, told.get("digits"),
             layout=told.get("layout"), header=tuple(told.get("header", "").splitlines()),
             epilogue=told.get("epilogue", ""), template=_template(output),
-            request={} if "template" in told else output.origin,
+            request={} if "template" in told else output.origin | ({"name": name} if name else {}),
         )  # fmt: skip
         return draft.of_constants(constants, renderer.constants)
 
@@ -73,7 +74,8 @@ def _columns(output: Output, style: str) -> list[Column]:
     found = []
     for index, (name, path) in enumerate(named):
         try:
-            found.append(assembly.column(_constrained(path, output.settings.get("constraint")), name, style))
+            plain = assembly.column(path, name, style)
+            found.append(replace(plain, **_constrained(path, output.settings.get("constraint"))))
         except RequestError as error:
             raise output.refused(error, "columns", index if name is None else name) from None
     names = [one.name for one in found]
@@ -83,10 +85,12 @@ def _columns(output: Output, style: str) -> list[Column]:
     return found
 
 
-def _constrained(path: str, constraint: str | None) -> str:
-    """Return the one factor for both passes in the place of either's gain."""
-    scale = next((one for one in SCALES if one.endswith(f".{constraint}")), path)
-    return scale if constraint and path in _GAINS else path
+def _constrained(path: str, constraint: str | None) -> dict[str, str]:
+    """Return what changes of a gain under a constraint: it is one factor for both passes, under its own name."""
+    if not constraint or path not in _GAINS:
+        return {}
+    scale = quantity.parse(next(one for one in SCALES if one.endswith(f".{constraint}")))
+    return {"path": str(scale), "meaning": scale.meaning}
 
 
 def _layers(output: Output) -> list[_Named]:

@@ -24,6 +24,42 @@ _SPECS = {
 }
 
 
+#: What each key is for, as an editor shows it.
+_TITLES = {
+    "title": "What the table is called",
+    "layers": "The layers: SPECs, with sweeps and wildcards",
+    "also": "Layers beside those of the profile",
+    "families": "Every layer of these families of the catalogue",
+    "format": "The format; by default the one that claims the path's suffix",
+    "digits": "Significant digits",
+    "grid": "Quantities against columns, in a layout of the config's own",
+    "printed": "Published numbers to hold against the computed ones",
+    "direction": "Which pass the table shows",
+    "workers": "Threads of a simulation; their number changes no bit",
+    "defaults": "Keys that hold for every output that does not say otherwise",
+    "outputs": "The files that 'normcal generate' writes and 'normcal check' holds",
+    "path": "The file, from the config's folder, which it must not leave",
+    "document": "What the file holds: constants, or a report",
+    "profile": "A ready-made output; keys given here go over its own",
+    "template": "A Jinja2 template of your own in place of a format",
+    "config": "The config of a table",
+    "schema": "Which schema",
+    "columns": "Quantities, such as forward.gain, backward.std, jacobian_factor, scale.geometric, forward.rms_gain^2",
+    "constraint": "One factor for both passes in place of forward.gain and backward.gain",
+    "header": "Lines of your own in the comment at the top",
+    "epilogue": "Code of your own at the end, in a programming language",
+    "name": "What the whole is called: the dictionary, the prefix of macros",
+    "keys": "The style of names that you do not give",
+    "layout": "One mapping, or a definition a constant",
+    "engine": "How to get the numbers; by default the first engine that serves",
+    "mean": "Mean of the input's normal law",
+    "std": "Its standard deviation",
+    "tol": "Relative error to reach",
+    "samples": "Monte Carlo draws of the whole layer",
+    "seed": "Seed of the draws",
+}
+
+
 def schema() -> dict[str, Any]:
     """Return the JSON Schema; names of formats, engines, profiles and documents are those that there are."""
     return {
@@ -31,54 +67,68 @@ def schema() -> dict[str, Any]:
         "title": "normcal config",
         "description": "What 'normcal table' tabulates and 'normcal generate' writes.",
         "type": "object",
-        "properties": {
-            "title": _TEXT,
-            "layers": _SPECS,
-            "families": _families(),
-            "format": _formats(),
-            "digits": {"type": "integer", "minimum": 1, "maximum": MOST},
-            "grid": {"type": "object", "description": "Accepted: a mapping."},
-            "printed": {"type": "array", "description": "Accepted: a list."},
-            **_request(),
-            "direction": _direction(),
-            "workers": _NUMBER,
-            "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}, "minItems": 1, "maxItems": 1000},
-        },
+        "properties": _titled(
+            {
+                "title": _TEXT,
+                "layers": _SPECS,
+                "families": _families(),
+                "format": _formats(),
+                "digits": {"type": "integer", "minimum": 1, "maximum": MOST},
+                "grid": {"type": "object", "description": "Accepted: a mapping."},
+                "printed": {"type": "array", "description": "Accepted: a list."},
+                **_request(),
+                "direction": _direction(),
+                "workers": _NUMBER,
+                "defaults": _output(shared=True),
+                "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}, "minItems": 1, "maxItems": 1000},
+            }
+        ),
         "additionalProperties": False,
         "$defs": {"output": _output()},
     }
 
 
-def _output() -> dict[str, Any]:
+def _titled(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"title": _TITLES[name]} | one for name, one in properties.items()}
+
+
+def _output(*, shared: bool = False) -> dict[str, Any]:
+    """One file; or, shared by several, its keys but for the path."""
+    properties = _titled(_keys())
+    if shared:
+        del properties["path"]
     return {
         "type": "object",
-        "description": "One file.",
-        "properties": {
-            "path": _path("a file that is written"),
-            "format": _formats(),
-            "document": {"enum": list(discover.names("documents"))},
-            "profile": {"enum": list(discover.names("profiles", ".yaml"))},
-            "template": _path("a Jinja2 template"),
-            "config": _path("a config, or the name of one that ships"),
-            "schema": {"enum": list(discover.names("schemas"))},
-            "layers": _list_or_names("SPECs", _SPECS),
-            "also": _list_or_names("SPECs", _SPECS),
-            "families": _families(),
-            "columns": _list_or_names("quantities", {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1000}),
-            "constraint": {"enum": list(CONSTRAINTS)},
-            "digits": {
-                "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST}, {"enum": [ROUND_TRIP, AS_ERROR]}],
-                "description": f"Accepted: a whole number from 1 to {MOST}, {ROUND_TRIP}, or {AS_ERROR}.",
-            },
-            "header": _TEXT,
-            "epilogue": _TEXT,
-            "name": {"type": "string", "minLength": 1, "maxLength": 200},
-            "keys": {"enum": list(STYLES)},
-            "layout": {"enum": [MAPPING, CONSTANTS]},
-            **_request(),
-        },
-        "required": ["path"],
+        "properties": properties,
+        "required": [] if shared else ["path"],
         "additionalProperties": False,
+    }
+
+
+def _keys() -> dict[str, Any]:
+    return {
+        "path": _path("a file that is written"),
+        "format": _formats(),
+        "document": {"enum": list(discover.names("documents"))},
+        "profile": {"enum": list(discover.names("profiles", ".yaml"))},
+        "template": _path("a Jinja2 template"),
+        "config": _path("a config, or the name of one that ships"),
+        "schema": {"enum": list(discover.names("schemas"))},
+        "layers": _list_or_names("SPECs", _SPECS),
+        "also": _list_or_names("SPECs", _SPECS),
+        "families": _families(),
+        "columns": _list_or_names("quantities", {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1000}),
+        "constraint": {"enum": list(CONSTRAINTS)},
+        "digits": {
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST}, {"enum": [ROUND_TRIP, AS_ERROR]}],
+            "description": f"Accepted: a whole number from 1 to {MOST}, {ROUND_TRIP}, or {AS_ERROR}.",
+        },
+        "header": _TEXT,
+        "epilogue": _TEXT,
+        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+        "keys": {"enum": list(STYLES)},
+        "layout": {"enum": [MAPPING, CONSTANTS]},
+        **_request(),
     }
 
 

@@ -23,7 +23,7 @@ def test_every_file_is_written_and_named_with_what_became_of_it(folder):
     result = succeed("generate")
     assert (result.stdout, result.stderr) == ("new        a.py\nnew        sub/b.json\n", "")
     assert (folder / "a.py").read_text().startswith('"""')
-    (folder / "a.py").write_text("old\n")
+    (folder / "a.py").write_text("# normcal, an old file\n")
     assert succeed("generate").stdout == "changed    a.py\nunchanged  sub/b.json\n"
 
 

@@ -25,6 +25,8 @@ SIGNIFICANT = 4.0
 WIDE = 0.01
 #: A stated error below this part of the one computed now claims too much.
 TOO_SMALL = 0.1
+#: A stated bound beyond this many times the one computed now, and this part of the number, excuses too much.
+TOO_LARGE, SLACK = 1000.0, 1e-9
 #: Rounding to the shortest text of a double, and of the values' own last steps.
 _ROUND_TRIP = 2.0**-51
 #: A file longer than this many times the draft, and some, is another file.
@@ -117,7 +119,7 @@ def judge(cell: Cell, written: str, stated: float | None = None) -> Finding:
     if cell.digits and _digits(written) > cell.digits[1]:
         return Finding(DISAGREE, reason="it has more digits than are asked for", **told)
     number = float(written.lstrip("~"))
-    own, error = cell.value.error, (stated or 0.0) * cell.size
+    own, error = cell.value.error, _believed(cell, stated) * cell.size
     spread = math.inf if own is None else math.hypot(own, error) * SIGNIFICANT if _sampled(cell) else own + error
     allowed = spread + _resolution(cell, written)
     difference = abs(number - cell.value.value)
@@ -126,6 +128,13 @@ def judge(cell: Cell, written: str, stated: float | None = None) -> Finding:
     if difference <= allowed and (own is None or spread > WIDE * cell.size):
         return Finding(UNDECIDED, score=score, reason="the errors are too wide to tell", **told)
     return Finding(AGREE if difference <= allowed else DISAGREE, score=score, **told)
+
+
+def _believed(cell: Cell, stated: float | None) -> float:
+    """Return how much of a stated relative error counts: of a bound, no more than an engine would need."""
+    if stated is None or _sampled(cell) or cell.value.error is None:
+        return stated or 0.0
+    return min(stated, max(TOO_LARGE * cell.value.error / cell.size if cell.size else 0.0, SLACK))
 
 
 def _knows_better(cell: Cell, finding: Finding) -> bool:
@@ -198,8 +207,11 @@ def _judge_error(cell: Cell, written: str) -> Finding:
         return Finding(AGREE, 0)
     if not TOKEN.fullmatch(written):
         return Finding(DISAGREE, 0, reason="an error that is no number")
-    if not float(written) >= TOO_SMALL * (cell.value.value or 0.0):
+    claimed, known = float(written.lstrip("~")), cell.value.value or 0.0
+    if not claimed >= TOO_SMALL * known:
         return Finding(DISAGREE, 0, reason="the file states a smaller error than can be shown")
+    if not _sampled(cell) and claimed > max(TOO_LARGE * known, SLACK):
+        return Finding(DISAGREE, 0, reason="the file states a far larger error than there is")
     return Finding(AGREE, 0)
 
 
@@ -218,7 +230,16 @@ def _stated(draft: Draft, lines: list[Line], texts: dict[int, tuple[str, ...] | 
 def _unlike(draft: Draft, line: Line, theirs: str, number: int) -> Finding:
     rows = dict.fromkeys(draft.figures[i].row for i in line.figures if draft.figures[i].row)
     reason = f"the line reads {_shown(theirs)} where it should read {_shown(line.text)}"
+    if theirs.split() == line.text.split():
+        reason = "its blanks differ: the line is indented or broken in another way"
     return Finding(CHANGED, number, ", ".join(rows), reason=reason)
+
+
+def _absent(found: Comparison, row: str, columns: dict[str, None]) -> list[Finding]:
+    """Name a row that is missing, or where a part of it is there the numbers that are not."""
+    if any(one.row == row and one.verdict not in (MISSING, SURPLUS) for one in found.findings):
+        return [Finding(MISSING, 0, row, column, reason="the number is missing") for column in columns if column]
+    return [Finding(MISSING, 0, row, reason="the row is missing")]
 
 
 def _shown(line: str) -> str:
@@ -233,13 +254,14 @@ def _note_unpaired(
     found: Comparison, draft: Draft, lines: list[Line], theirs: list[str], missing: list[int], surplus: list[int]
 ) -> None:
     """Name the rows that a file lacks, and the lines that it has too many."""
-    absent: dict[str, None] = {}
+    absent: dict[str, dict[str, None]] = {}
     for mine in missing:
-        own = [draft.figures[i].row for i in lines[mine].figures if draft.figures[i].row]
-        absent |= dict.fromkeys(own)
+        own = [draft.figures[i] for i in lines[mine].figures if draft.figures[i].row]
+        for figure in own:
+            absent.setdefault(figure.row, {})[figure.column] = None
         if not own and lines[mine].key:
             found.findings.append(Finding(MISSING, 0, reason=f"a line is missing: {_shown(lines[mine].text)}"))
-    found.findings += [Finding(MISSING, 0, row, reason="the row is missing") for row in absent]
+    found.findings += [finding for row, columns in absent.items() for finding in _absent(found, row, columns)]
     for other in surplus:
         if theirs[other].strip():
             reason = f"the line is not of the config: {_shown(theirs[other])}"
