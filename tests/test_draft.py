@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from normcal import agreement, catalog, draft, pipeline, renderer, summary
+from normcal import catalog, comparison, draft, pipeline, renderer, summary
 from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row
 from normcal.draft import TOKEN
 from normcal.errors import RequestError
@@ -170,7 +170,7 @@ def test_names_and_numbers_of_whatever_kind_stay_apart(name):
         assert texts(found) == [figure.cell.text for figure in found.figures]
         rows_ = [figure.row for figure in found.figures if figure.cell.role == NUMBER]
         assert rows_ == list(names)
-        assert agreement.compare(found, text).verdict == agreement.AGREE
+        assert comparison.compare(found, text).verdict == comparison.AGREE
 
 
 def test_plain_text_has_no_figures():
