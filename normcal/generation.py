@@ -42,8 +42,13 @@ class Plan:
 
     @property
     def foreign(self) -> bool:
-        """Whether the file is somebody's own: it does not name normcal, and has little of what it should hold."""
+        """Whether the file is somebody's own: it does not name normcal, and has little of what it should hold.
+
+        What a template makes need not name anybody.
+        """
         if self.existing is None or MARK in self.existing or not self.existing.strip():
+            return False
+        if "template" in self.output.settings:
             return False
         own, theirs = (set(map(alignment.key, text.split("\n"))) for text in (self.draft.text, self.existing))
         return len(own & theirs) < ALIKE * len(own)
