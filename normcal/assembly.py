@@ -91,7 +91,9 @@ def from_result(result: Result, renderer: Renderer) -> Constants:
     named = entries([(None, row.layer, row.layer) for row in result.layers], "snake")
     header = (result.title,) if result.title else ()
     name = renderer.name_of(["normcal"])
-    return build(name, columns, [one.name for one in named], result.layers, result.law, header=header)
+    found = {row.layer: row for row in result.layers}
+    rows = [found[one.layer] for one in named]
+    return build(name, columns, [one.name for one in named], rows, result.law, header=header)
 
 
 def _row(name: str, result: LayerResult, columns: Sequence[Column], digits: int | str | None) -> Row:

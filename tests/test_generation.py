@@ -343,3 +343,12 @@ def test_a_huge_file_is_not_read(folder, monkeypatch):
 
 def test_a_file_that_is_not_there_has_no_text(folder):
     assert generation.read(str(folder / "nosuch"), "nosuch") is None
+
+
+def test_what_a_template_made_is_written_anew_though_it_names_nobody(folder):
+    pytest.importorskip("jinja2", reason="templates need Jinja2, an extra")
+    (folder / "t.j2").write_text("{% for row in rows %}{{ row.name }}\n{% endfor %}")
+    for layer in ("relu", "gelu"):
+        write(folder, f"outputs: [{{path: names.txt, template: t.j2, layers: [{layer}]}}]\n")
+        succeed("generate")
+        assert (folder / "names.txt").read_text() == f"{layer}\n"
