@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from normcal import naming, quantity
-from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row, error_cell, literal, span
+from normcal import naming, quantity, rounding
+from normcal.constants import ERROR, NUMBER, WORD, Cell, Column, Constants, Row, error_cell, literal, pointed, span
 from normcal.errors import RequestError, echo
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
@@ -110,7 +110,7 @@ def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
     if path in ERRORS:
         direction, _, what = path.split(".")
         error = getattr(getattr(result, direction), what).error
-        return Cell("" if error is None else literal(Value(error, 0.0), "", 2), ERROR, Value(error, 0.0))
+        return Cell("" if error is None else pointed(rounding.error(error)), ERROR, Value(error, 0.0))
     asked = quantity.parse(path)
     value = asked.of(result)
     estimates = [found for direction in asked.directions if (found := getattr(result, direction))]

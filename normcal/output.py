@@ -116,7 +116,7 @@ def _above(target: str) -> Iterator[str]:
 
 def _output(config: Config, described: dict[str, Any], place: Place, folder: str) -> Output:
     source, top, defaults = config.document, _top(config), config.defaults
-    preset = profile.get(described["profile"]) if "profile" in described else {}
+    preset = profile.get((defaults | described)["profile"]) if "profile" in defaults | described else {}
     kind = described.get("document", defaults.get("document", CONSTANTS))
     target = _target(described["path"], folder, source, (*place, "path"))
     known = (*_SHARED, *discover.load("documents", kind).DOCUMENT.keys, *Request.names())
@@ -129,7 +129,7 @@ def _output(config: Config, described: dict[str, Any], place: Place, folder: str
     if "digits" in settings:
         settings["digits"] = configs.number("digits", settings["digits"])
     try:
-        chosen = _renderer(described, preset | defaults, described["path"])
+        chosen = _renderer(described, defaults | preset, described["path"])
     except RequestError as error:
         raise source.refused(error, (*place, "format" if "format" in described else "path")) from None
     if chosen.name != preset.get("format"):
@@ -183,8 +183,8 @@ def _target(path: str, folder: str, source: Document, place: Place) -> str:
 
 
 def _renderer(described: dict[str, Any], preset: dict[str, Any], path: str) -> Renderer:
-    """Return the template's format, the one the output names, the one its suffix says, or its profile's."""
-    if "template" in described:
+    """Return the format of a template, the one that is named, that the suffix says, or of the profile or defaults."""
+    if "template" in preset | described:
         from normcal.renderers import _template
 
         return _template.RENDERER

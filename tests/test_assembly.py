@@ -1,5 +1,7 @@
 """From results to constants: columns, names of rows, cells with value, error, size and reason."""
 
+import dataclasses
+
 import pytest
 
 from normcal import assembly, catalog, naming, quantity, spec
@@ -10,6 +12,7 @@ from normcal.law import Normal
 from normcal.layer import DIRECTIONS
 from normcal.quantity import PATHS
 from normcal.result import BOUND, STANDARD_ERROR
+from normcal.value import Value
 from tests.renderers import samples
 
 
@@ -185,3 +188,11 @@ def test_cells_carry_the_digits_that_were_asked_for(digits):
     (cell,) = row.cells
     assert (cell.digits is None) == (digits in (None, "round-trip"))
     assert cell.digits is None or cell.digits[0] <= len(cell.text.replace(".", "").lstrip("0")) <= cell.digits[1]
+
+
+def test_an_error_in_a_column_of_its_own_is_never_understated():
+    found = samples.exact()
+    tight = dataclasses.replace(found, forward=dataclasses.replace(found.forward, std=Value(0.5, 1.249e-15)))
+    column = assembly.column("forward.error.std", None, "snake")
+    document = assembly.build("X", [column], ["a"], [tight], samples.result().law)
+    assert float(document.rows[0].cells[0].text) >= 1.249e-15

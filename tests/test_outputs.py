@@ -298,3 +298,11 @@ def test_an_error_stands_where_the_key_is_written(folder, text, told):
 def test_two_paths_that_differ_in_capitals_are_one_file_somewhere(folder):
     told = refusal(folder, "outputs: [{path: a.py, layers: [relu]}, {path: A.py, layers: [relu]}]\n")
     assert "already written by outputs[0]" in told.message
+
+
+def test_defaults_may_name_a_profile_and_a_template(folder):
+    (folder / "t.j2").write_text("{{ name }}")
+    profiled, own = read(folder, "defaults: {profile: timm}\noutputs: [{path: a.py}, {path: b.py, profile: e3nn}]\n")
+    assert (profiled.settings["name"], own.settings["name"]) == ("_nonlin_gamma", profile.get("e3nn")["name"])
+    (made,) = read(folder, "defaults: {template: t.j2}\noutputs: [{path: a.txt, layers: [relu]}]\n")
+    assert made.renderer.name == "template"
