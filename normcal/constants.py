@@ -242,15 +242,19 @@ def pointed(text: str) -> str:
 
 
 def error_cell(cells: list[Cell]) -> Cell:
-    """Return the worst error of cells relative to their sizes; of a standard error if one of them has one."""
+    """Return the worst error of what cells write, relative to their sizes; a standard error if one has one."""
     if not cells:
         return Cell("", ERROR)
     kind = STANDARD_ERROR if any(cell.kind == STANDARD_ERROR for cell in cells) else BOUND
     worst = 0.0
-    for value, size in ((cell.value, cell.size) for cell in cells if not cell.absent):
-        if value.error is None:
+    for cell in cells:
+        if cell.absent:
+            continue
+        if cell.value.error is None:
             return Cell("unknown", ERROR, Value(), kind)
-        worst = max(worst, value.error / size if size else (math.inf if value.error > UNDERFLOW else 0.0))
+        # what is written may be rounded to the digits that were asked for
+        error = cell.value.error + (abs(float(cell.text) - cell.value.value) if cell.text else 0.0)
+        worst = max(worst, error / cell.size if cell.size else (math.inf if error > UNDERFLOW else 0.0))
     if not math.isfinite(worst):
         return Cell("unknown", ERROR, Value(), kind)
     return Cell(written_error(worst), ERROR, Value(worst, 0.0), kind)

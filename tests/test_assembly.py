@@ -196,3 +196,12 @@ def test_an_error_in_a_column_of_its_own_is_never_understated():
     column = assembly.column("forward.error.std", None, "snake")
     document = assembly.build("X", [column], ["a"], [tight], samples.result().law)
     assert float(document.rows[0].cells[0].text) >= 1.249e-15
+
+
+@pytest.mark.parametrize("digits", [1, 3, 6, 17, "round-trip", "error"])
+def test_the_error_beside_a_number_is_that_of_the_digits_that_are_written(digits):
+    column = assembly.column("forward.std", None, "snake")
+    found = samples.exact()
+    exact, error = found.forward.std.value, found.forward.std.error
+    (row,) = assembly.build("X", [column], ["a"], [found], samples.result().law, digits).rows
+    assert float(row.error.text) * exact >= abs(float(row.cells[0].text) - exact) + error * (1 - 1e-12)

@@ -47,7 +47,7 @@ SHOWN = [
     ("{{ rows[0].values.forward_gain }}", "1.5030813166992334"),
     ("{{ rows[0]['values']['forward_gain'] }}", "1.5030813166992334"),
     ("{{ rows[0].engine }} {{ rows[0].error }}", "closed-form 2e-15"),
-    ("{{ engines }} / {{ error }} / {{ standard_error }}", "closed-form, monte-carlo, quadrature / 2e-15 / 2e-03"),
+    ("{{ engines }} / {{ error }} / {{ standard_error }}", "closed-form, monte-carlo, quadrature / 2e-15 / 3e-03"),
     ("{{ header | join }}", DOCUMENT.header[0]),
     ("{{ generator }}", f"normcal {normcal.__version__}"),
     ("{{ provenance | comment('; ') }}", "\n".join(f"; {line}" for line in DOCUMENT.provenance)),
