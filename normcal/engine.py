@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from normcal.law import Normal
     from normcal.layer import Layer
     from normcal.result import Estimate
+    from normcal.session import Session
+
+    #: A layer and a direction; and what an engine has to say to it: a record, the reason for none, or nothing yet.
+    Asked = tuple[Layer, str]
+    Answer = Estimate | Unsupported | None
 
 AUTO = "auto"
 DEFAULT_TOLERANCE = 1e-12
@@ -24,7 +29,9 @@ class Effort:
 
     ``tol`` is the relative error that a deterministic engine must reach (None: 1e-12).
     ``samples`` None means a million draws, fewer for layers that take many numbers each, and far fewer where
-    ``auto`` samples for want of another engine. ``progress`` is called with (done, total) draws.
+    ``auto`` samples for want of another engine. ``rtol`` is the relative standard error at which sampling
+    may stop early. ``session`` holds who runs the blocks of a simulation (None: threads, ``workers`` of them) and the
+    checkpoint that keeps what they gave. ``progress`` is called with (done, total) draws.
     """
 
     tol: float | None = None
@@ -32,6 +39,9 @@ class Effort:
     seed: int = 0
     workers: int = 1
     progress: Callable[[int, int], None] | None = None
+    sampler: str = "plain"
+    rtol: float | None = None
+    session: Session | None = None
 
 
 class Engine:
@@ -46,20 +56,33 @@ class Engine:
 
     def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
+        return self.absent(layer, direction, law) or self.find(layer, direction, law, effort)
+
+    def absent(self, layer: Layer, direction: str, law: Normal) -> Estimate | None:
+        """Return the record of moments that do not exist; None where they do."""
         from normcal.result import INFINITE, UNDEFINED, Estimate
         from normcal.value import Value
 
-        reason = layer.undefined(direction, law)
-        if reason:
-            return Estimate(self.name, Value(), Value(), Value(), status=UNDEFINED, reason=reason)
-        reason = layer.infinite(direction, law)
-        if reason:
-            return Estimate(self.name, Value(), Value(), Value(), status=INFINITE, reason=reason)
-        return self.find(layer, direction, law, effort)
+        for status, reasons in ((UNDEFINED, layer.undefined), (INFINITE, layer.infinite)):
+            reason = reasons(direction, law)
+            if reason:
+                return Estimate(self.name, Value(), Value(), Value(), status=status, reason=reason)
+        return None
 
     def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         """Do the work of ``estimate`` for moments that exist."""
         raise NotImplementedError
+
+    def together(self, asked: Sequence[Asked], law: Normal, effort: Effort) -> list[Answer]:
+        """Return the answers that are to be had at once; None for what is better left to its turn."""
+        return [self.answer(layer, direction, law, effort) for layer, direction in asked]
+
+    def answer(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Answer:
+        """Return the estimate, or the reason why there is none."""
+        try:
+            return self.estimate(layer, direction, law, effort)
+        except Unsupported as reason:
+            return reason
 
     def serves(self, layer: Layer, direction: str, law: Normal) -> bool:
         """Whether it has an answer for the layer, at as little cost as it takes to tell."""
@@ -78,11 +101,12 @@ class Engine:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C while an engine works; carries the estimate so far, or None."""
+    """Ctrl-C, or the loss of the workers, while an engine works; carries the estimate so far, or None."""
 
-    def __init__(self, estimate: Estimate | None) -> None:
+    def __init__(self, estimate: Estimate | None, cause: RequestError | None = None) -> None:
         super().__init__()
         self.estimate = estimate
+        self.cause = cause
 
 
 def names() -> tuple[str, ...]:
@@ -114,7 +138,27 @@ def serving(layer: Layer, direction: str) -> list[str]:
     return [engine.name for engine in ranked() if engine.serves(layer, direction, STANDARD)]
 
 
-def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+def prepare(
+    name: str, layers: Sequence[Layer], directions: Iterable[str], law: Normal, effort: Effort
+) -> dict[tuple, Answer]:
+    """Let the engines compute layers together; what they answer saves ``estimate`` the same work one by one.
+
+    Sampling, and what an engine rather does one by one, is left to ``estimate``.
+    """
+    prepared: dict[tuple, Answer] = {}
+    asked = [(layer, direction) for layer in layers for direction in directions]
+    for engine in ranked() if name == AUTO else [get(name)]:
+        if engine.samples:
+            break
+        answers = engine.together(asked, law, effort)
+        prepared |= {(engine.name, id(layer), way): a for (layer, way), a in zip(asked, answers, strict=True) if a}
+        asked = [one for one, a in zip(asked, answers, strict=True) if isinstance(a, Unsupported) or _missed(a)]
+    return prepared
+
+
+def estimate(
+    engine: str, layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict[tuple, Answer] | None = None
+) -> Estimate:
     r"""Return mean, std and rms of one direction of a layer, by the named engine.
 
     Forward: of one entry of :math:`y = f(x)` with :math:`x \sim N(\mu, \sigma^2)` entrywise.
@@ -127,6 +171,7 @@ def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Eff
     direction: ``forward`` or ``backward``.
     law: the law of the input's entries.
     effort: tolerance (relative), samples, seed and workers.
+    prepared: what ``prepare`` returned for the layer among others.
 
     Returns
     -------
@@ -147,9 +192,9 @@ def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Eff
     (0.398942280401, True, 'closed-form')
     """
     if engine == AUTO:
-        return _first_that_serves(layer, direction, law, effort)
+        return _first_that_serves(layer, direction, law, effort, prepared or {})
     try:
-        return get(engine).estimate(layer, direction, law, effort)
+        return _answer(get(engine), layer, direction, law, effort, prepared or {})
     except Unsupported as reason:
         raise RequestError(
             f"{layer.spec}: the {engine} engine cannot serve the {direction} direction: {reason}.",
@@ -157,9 +202,23 @@ def estimate(engine: str, layer: Layer, direction: str, law: Normal, effort: Eff
         ) from None
 
 
-def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
-    """Ask each engine in turn; where none reaches the tolerance, keep the smallest error."""
+def _answer(engine: Engine, layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict) -> Estimate:
+    found = prepared.get((engine.name, id(layer), direction))
+    if isinstance(found, Unsupported):
+        raise found
+    return found or engine.estimate(layer, direction, law, effort)
+
+
+def _missed(found: Answer) -> bool:
+    """Whether another engine may do better than what was found."""
     from normcal.result import OVERFLOW, TOLERANCE_MISSED
+
+    return found is not None and found.status in (TOLERANCE_MISSED, OVERFLOW)
+
+
+def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict) -> Estimate:
+    """Ask each engine in turn; where none reaches the tolerance, keep the smallest error."""
+    from normcal.result import OVERFLOW
 
     missed: list[Estimate] = []
     declined: list[str] = []
@@ -167,11 +226,11 @@ def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort
         if missed and engine.samples:
             break  # sampling never beats a bound that a deterministic engine could state
         try:
-            found = engine.estimate(layer, direction, law, engine.unasked(layer, effort))
+            found = _answer(engine, layer, direction, law, engine.unasked(layer, effort), prepared)
         except Unsupported as reason:
             declined.append(f"{engine.name}: {reason}")
             continue
-        if found.status not in (TOLERANCE_MISSED, OVERFLOW):
+        if not _missed(found):
             return found
         missed.append(found)
     if not missed:

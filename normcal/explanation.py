@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from normcal import __version__
 from normcal import engine as engines
+from normcal import session as sessions
 from normcal.errors import Unsupported
 from normcal.layer import DIRECTIONS, Layer
 from normcal.report import Block, Error, Formula, Heading, Items, Number, Paragraph, Report, Table
@@ -21,8 +22,11 @@ _GENERAL = (
 def report(layer: Layer, request: Request, progress=None) -> Report:
     """Return the explanation of a layer at an input law."""
     assumptions = [text.format(law=request.law) for text in _GENERAL] + list(layer.assumptions)
-    tried = [(engine, direction, _tried(engine, layer, direction, request, progress))
-             for direction in DIRECTIONS for engine in engines.ranked()]  # fmt: skip
+    with sessions.opened(request, [layer]) as session:
+        report = None if progress is None else lambda done, total: progress(layer.spec, done, total)
+        effort = request.effort(report, session)
+        tried = [(engine, direction, _tried(engine, layer, direction, request, effort))
+                 for direction in DIRECTIONS for engine in engines.ranked()]  # fmt: skip
     rows, records = [], []
     for engine, direction, found in tried:
         rows.append(_row(engine, direction, found))
@@ -59,11 +63,10 @@ def _flat(record: dict) -> dict:
     return values | {f"{key}_error": value for key, value in record.get("error", {}).items()}
 
 
-def _tried(engine, layer: Layer, direction: str, request: Request, progress) -> Estimate | str:
+def _tried(engine, layer: Layer, direction: str, request: Request, effort: engines.Effort) -> Estimate | str:
     """Return what the engine finds, or its reason for not trying."""
     from dataclasses import replace
 
-    effort = request.effort(None if progress is None else lambda done, total: progress(layer.spec, done, total))
     if engine.samples and effort.samples is None:
         effort = replace(effort, samples=max(min(DEFAULT_SAMPLES, 10**7 // _draws(layer)), 1000))
     try:

@@ -8,6 +8,7 @@ leaves out; the engine then gets the reason.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -84,7 +85,7 @@ class Layer:
     references: ClassVar[tuple[Reference, ...]] = ()
 
     def __init__(self, **given: Any) -> None:
-        self.given = _spelled_once(self, given)
+        self.given = _spelled_once(self, given) if given else {}
         for param in self.params:
             setattr(self, param.name, param.accept(self.given.get(param.name, param.default), self.name))
         self.check()
@@ -98,11 +99,15 @@ class Layer:
     def check(self) -> None:
         """Derive what was left to the layer and refuse parameters that do not fit together."""
 
-    @property
+    @functools.cached_property
     def spec(self) -> str:
         """The canonical SPEC: every parameter but those left to the layer."""
         told = [p for p in self.params if p.default is not None or p.name in self.given]
         return write(self.name, {p.name: getattr(self, p.name) for p in told if not self._hushed(p)})
+
+    def fingerprint(self) -> str:
+        """What tells it from another layer of the same SPEC; empty where the SPEC says everything."""
+        return ""
 
     def values(self) -> dict[str, Any]:
         """Every parameter with the value in force."""
@@ -188,8 +193,7 @@ class Layer:
 
 def _spelled_once(layer: Layer, given: dict[str, Any]) -> dict[str, Any]:
     """Resolve complements, and refuse unknown names and the same parameter in two spellings."""
-    spellings = {param.complement: param for param in layer.params if param.complement}
-    known = [param.name for param in layer.params] + list(spellings)
+    spellings, known = _spellings(type(layer))
     resolved: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
@@ -202,6 +206,13 @@ def _spelled_once(layer: Layer, given: dict[str, Any]) -> dict[str, Any]:
             raise RequestError(f"{layer.name}: {name} cannot be {echo(value)}.", "Accepted: a number in [0, 1).")
         resolved[param.name if param else name] = 1 - value if param else value
     return resolved
+
+
+@functools.cache
+def _spellings(cls: type[Layer]) -> tuple[dict[str, Param], tuple[str, ...]]:
+    """Return the parameters of a layer by their complement's name, and every name that may be given."""
+    spellings = {param.complement: param for param in cls.params if param.complement}
+    return spellings, (*(param.name for param in cls.params), *spellings)
 
 
 _ANY = "(-inf, inf)"
@@ -317,14 +328,20 @@ class Elementwise(Layer):
         x = law.sample(rng, (rows, 1))
         branches = [self.around(f) for f in self.realised(rng, x.shape)]
         if direction == FORWARD:
-            columns = [f(x, ARRAYS) + np.zeros_like(x) for f in branches]  # a constant f is an array too
+            columns = [_full(f(x, ARRAYS), x) for f in branches]
             return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
         if self.slope:
-            slope = self.around(self.slope, constant=False, factor=self.input_scale)(x, ARRAYS) + np.zeros_like(x)
+            slope = self.around(self.slope, constant=False, factor=self.input_scale)(x, ARRAYS)
             return slope * rng.standard_normal((rows, 1))
         total = 0.0
         for f in branches:
-            slope = Duals(ARRAYS).derivative(f, x)
-            slope *= rng.standard_normal((rows, 1))
+            slope = Duals(ARRAYS).derivative(f, x) * rng.standard_normal((rows, 1))
             total = slope if len(branches) == 1 else total + slope
         return total
+
+
+def _full(values, x):
+    """Return the values of a function; those of a constant one take the shape of x."""
+    import numpy as np
+
+    return values if np.shape(values) == x.shape else np.broadcast_to(values, x.shape)

@@ -13,7 +13,7 @@ from normcal import discover, profile, renderer
 from normcal.config import Config
 from normcal.errors import FileError, RequestError, echo
 from normcal.renderer import Renderer
-from normcal.request import Request
+from normcal.request import MEANS, Request
 from normcal.yamlfile import Document, Place
 
 CONSTANTS = "constants"
@@ -137,9 +137,9 @@ def _output(config: Config, described: dict[str, Any], place: Place, folder: str
     if "columns" in described and "header" not in described:
         settings.pop("header", None)  # a profile's tells of its own columns
     options = {key: configs.number(key, preset[key]) for key in Request.names() if key in preset}
-    at_top = {key: value for key, value in config.options.items() if key not in ("direction", "workers")}
+    at_top = {key: value for key, value in config.options.items() if key not in ("direction", *MEANS)}
     options = at_top | configs.request_options(source, ("defaults",)) | options | configs.request_options(source, place)
-    request = Request().updated({"workers": config.options.get("workers")} | options)
+    request = Request().updated({key: config.options.get(key) for key in MEANS} | options)
     origin = {"format": chosen.name} | at_top | _over(shared, described)
     origin.pop("path")
     places = {key: ("defaults",) if key in defaults else () for key in shared if key not in preset | described}

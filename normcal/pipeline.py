@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from normcal import engine
+from normcal import session as sessions
 from normcal.engine import Interrupted
 from normcal.layer import Layer
 from normcal.request import Request
 from normcal.result import Estimate, LayerResult, Result
+from normcal.session import Session
 from normcal.value import Value
 
 #: label, draws done, draws in all
 Progress = Callable[[str, int, int], None]
+#: Layers that are taken at a time, and computed together where their engine can.
+CHUNK = 64
 
 
-def run(request: Request, layers: list[Layer], progress: Progress | None = None) -> Result:
+def run(
+    request: Request, layers: list[Layer], progress: Progress | None = None, session: Session | None = None
+) -> Result:
     """Compute every layer; on Ctrl-C return what is there, the interrupted estimate included.
 
     Parameters
@@ -23,10 +30,12 @@ def run(request: Request, layers: list[Layer], progress: Progress | None = None)
     request: what to compute and how; checked already.
     layers: layers with their parameters bound, computed in this order.
     progress: called as (label, draws done, draws in all) while an engine samples.
+    session: the workers and the checkpoint of a simulation; by default the request's own workers.
 
     Returns
     -------
-    The Result, a row a layer; ``interrupted`` says that rows are missing or sampled short.
+    The Result, a row a layer; ``interrupted`` says that rows are missing or sampled short, and ``cause`` why,
+    where it was not Ctrl-C.
 
     Raises
     ------
@@ -39,38 +48,79 @@ def run(request: Request, layers: list[Layer], progress: Progress | None = None)
     >>> round(result.layers[0].quantity("forward.mean").value, 12)
     1.029375373004
     """
-    rows: list[LayerResult] = []
+    if session is None:
+        with sessions.opened(request, layers) as session:
+            return run(request, layers, progress, session)
+    _check_budget(request, layers)
+    found: list[LayerResult] = []
+    try:
+        for row in rows(request, layers, progress, session):
+            found.append(row)
+    except Interrupted as stop:
+        return Result(tuple(found), request.law, interrupted=True, cause=stop.cause)
+    except KeyboardInterrupt:
+        return Result(tuple(found), request.law, interrupted=True)
+    return Result(tuple(found), request.law)
+
+
+def rows(
+    request: Request, layers: Iterable[Layer], progress: Progress | None = None, session: Session | None = None
+) -> Iterator[LayerResult]:
+    """Yield the row of each layer, in order; layers are taken and computed in chunks, and none is kept.
+
+    On Ctrl-C the row that was being sampled is yielded as far as it got, and the interruption then passed on.
+
+    >>> from normcal import catalog
+    >>> [row.layer.name for row in rows(Request(), map(catalog.layer, ["tanh", "relu"]))]
+    ['tanh', 'relu']
+    """
+    if session is None:
+        with sessions.opened(request, ()) as session:
+            yield from rows(request, layers, progress, session)
+        return
+    layers = iter(layers)
+    while chunk := list(itertools.islice(layers, CHUNK)):
+        _check_budget(request, chunk)
+        prepared = engine.prepare(request.engine, chunk, request.directions, request.law, request.effort())
+        for layer in chunk:
+            yield from _row(request, layer, prepared, progress, session)
+
+
+def _row(
+    request: Request, layer: Layer, prepared, progress: Progress | None, session: Session
+) -> Iterator[LayerResult]:
+    found: dict[str, Estimate | None] = {"forward": None, "backward": None}
+    stopped = None
+    try:
+        for direction in request.directions:
+            effort = request.effort(_labelled(progress, layer, direction), session)
+            found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort, prepared)
+    except Interrupted as stop:
+        found[direction], stopped = stop.estimate, stop
+    except KeyboardInterrupt as stop:
+        stopped = stop
+    if not stopped or any(found.values()):
+        yield LayerResult(layer, **found, notes=_notes(layer, request, found))
+    if stopped:
+        raise stopped
+
+
+def _check_budget(request: Request, layers: Iterable[Layer]) -> None:
     if request.engine != engine.AUTO:
         for layer in layers:
             engine.get(request.engine).check_budget(layer, request.effort())
-    for layer in layers:
-        found: dict[str, Estimate | None] = {"forward": None, "backward": None}
-        stopped = False
-        try:
-            for direction in request.directions:
-                effort = request.effort(_labelled(progress, f"{layer.spec} {direction}"))
-                found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort)
-        except Interrupted as stop:
-            found[direction], stopped = stop.estimate, True
-        except KeyboardInterrupt:
-            stopped = True
-        if not stopped or any(found.values()):
-            rows.append(LayerResult(layer, **found, notes=_notes(layer, request, found)))
-        if stopped:
-            return Result(tuple(rows), request.law, interrupted=True)
-    return Result(tuple(rows), request.law)
 
 
 def quantity(request: Request, layer: Layer, path: str, progress: Progress | None = None) -> Value:
     """Return one quantity of one layer; Ctrl-C is passed on, since half of a number is none."""
     result = run(request, [layer], progress)
     if result.interrupted:
-        raise KeyboardInterrupt
+        raise result.cause or KeyboardInterrupt
     return result.layers[0].quantity(path)
 
 
-def _labelled(progress: Progress | None, label: str):
-    return None if progress is None else lambda done, total: progress(label, done, total)
+def _labelled(progress: Progress | None, layer: Layer, direction: str):
+    return None if progress is None else lambda done, total: progress(f"{layer.spec} {direction}", done, total)
 
 
 def _notes(layer: Layer, request: Request, found: dict[str, Estimate | None]) -> tuple[str, ...]:

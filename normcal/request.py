@@ -6,10 +6,12 @@ import os
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from normcal import discover
 from normcal import engine as engines
 from normcal.errors import RequestError, echo, unknown
 from normcal.law import Normal
 from normcal.layer import DIRECTIONS
+from normcal.sampler import PLAIN
 
 BOTH = "both"
 MOST_SAMPLES = 100_000_000_000
@@ -17,6 +19,8 @@ MOST_WORKERS = 256
 LARGEST = 1e300
 #: Options that are whole numbers.
 WHOLE = ("samples", "seed", "workers")
+#: Options that say who does the work, and change no number.
+MEANS = ("workers", "executor", "cluster")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Request:
     samples: int | None = None
     seed: int = 0
     workers: int | None = None
+    sampler: str = PLAIN
+    rtol: float | None = None
+    executor: str | None = None
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         _choice("direction", self.direction, (*DIRECTIONS, BOTH))
@@ -44,6 +52,15 @@ class Request:
         _whole("seed", self.seed, 0, 2**64 - 1)
         if self.workers is not None:
             _whole("workers", self.workers, 1, MOST_WORKERS)
+        _choice("sampler", self.sampler, discover.names("samplers"))
+        if self.rtol is not None:
+            _number("rtol", self.rtol, 0.0, 1.0, open_low=True)
+        if self.executor is not None:
+            _choice("executor", self.executor, discover.names("executors"))
+        if self.cluster is not None and not isinstance(self.cluster, str):
+            raise RequestError(
+                f"cluster cannot be {echo(self.cluster)}.", "Accepted: an address such as tcp://host:8786."
+            )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -62,8 +79,15 @@ class Request:
     def directions(self) -> tuple[str, ...]:
         return DIRECTIONS if self.direction == BOTH else (self.direction,)
 
-    def effort(self, progress=None) -> engines.Effort:
-        return engines.Effort(self.tol, self.samples, self.seed, self.workers or default_workers(), progress)
+    @property
+    def threads(self) -> int:
+        """How many workers draw."""
+        return self.workers or default_workers()
+
+    def effort(self, progress=None, session=None) -> engines.Effort:
+        return engines.Effort(
+            self.tol, self.samples, self.seed, self.threads, progress, self.sampler, self.rtol, session
+        )  # fmt: skip
 
 
 def default_workers() -> int:

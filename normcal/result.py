@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from normcal import __version__, quantity
+from normcal.errors import NormcalError
 from normcal.law import STANDARD, Normal
 from normcal.layer import Layer
 from normcal.quantity import QUANTITIES
@@ -29,6 +30,8 @@ class Estimate:
     reason: str = ""
     samples: int | None = None
     seed: int | None = None
+    #: How the points of a simulation lay; empty for independent draws.
+    sampler: str = ""
     #: Backward: of each of several inputs (the record itself pools their entries), and of the learned weights.
     inputs: dict[str, Estimate] = field(default_factory=dict)
     weights: dict[str, Estimate] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class Estimate:
         record["error"] = {"kind": self.error_kind} | {name: getattr(self, name).error for name in QUANTITIES}
         if self.samples is not None:
             record |= {"samples": self.samples, "seed": self.seed}
+        if self.sampler:
+            record["sampler"] = self.sampler
         for name, parts in (("inputs", self.inputs), ("weights", self.weights)):
             if parts:
                 record[name] = {part: found.data() for part, found in parts.items()}
@@ -135,6 +140,8 @@ class Result:
     layers: tuple[LayerResult, ...]
     law: Normal = STANDARD
     interrupted: bool = False
+    #: What stopped it, where it was not Ctrl-C: the loss of the workers.
+    cause: NormcalError | None = None
     title: str = ""
     extra: dict = field(default_factory=dict)
 

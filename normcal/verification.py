@@ -9,18 +9,22 @@ samples that are not quite normal.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from normcal import engine as engines
+from normcal import sampler
+from normcal import session as sessions
 from normcal.engine import Effort
 from normcal.engines.monte_carlo import LEAST_INFORMATIVE
-from normcal.errors import Unsupported
+from normcal.errors import RequestError, Unsupported
 from normcal.layer import FORWARD, Layer
 from normcal.request import Request
 from normcal.result import BOUND, Estimate
+from normcal.session import Session
 from normcal.value import Value
 
 LEVEL = 1e-5
@@ -59,34 +63,47 @@ class Comparison:
         }  # fmt: skip
 
 
-def verify(request: Request, layers: list[Layer], progress=None) -> list[Comparison]:
+def verify(request: Request, layers: list[Layer], progress=None, session: Session | None = None) -> list[Comparison]:
     """Run every engine that accepts each layer and compare all of them.
 
     Returns one Comparison for each quantity of each pair: bounds by their overlap, samples by a
     z-score against the smallest bound, and the best bound against SciPy's adaptive integration.
+
+    Raises
+    ------
+    RequestError: for a sampler whose errors come from a few replicates, since no z-score can be made of them.
 
     >>> from normcal import catalog
     >>> found = verify(Request(samples=1000), [catalog.layer("relu")])
     >>> {c.verdict for c in found}
     {'agree'}
     """
+    if not sampler.get(request.sampler).scores:
+        fitting = ", ".join(name for name in sampler.names() if sampler.get(name).scores)
+        raise RequestError(
+            f"verify cannot sample by {request.sampler}: its errors come from a few replicates.",
+            f"Accepted: {fitting}.",
+        )
     found: list[Comparison] = []
     try:
-        for layer, direction in itertools.product(layers, request.directions):
-            label = f"{layer.spec} {direction}"
-            report = None if progress is None else lambda done, total, label=label: progress(label, done, total)
-            found += _compare_all(layer, direction, request, request.effort(report))
-    except KeyboardInterrupt:
-        raise Stopped(_at_level(found)) from None
+        with contextlib.ExitStack() as stack:
+            session = session or stack.enter_context(sessions.opened(request, layers))
+            for layer, direction in itertools.product(layers, request.directions):
+                label = f"{layer.spec} {direction}"
+                report = None if progress is None else lambda done, total, label=label: progress(label, done, total)
+                found += _compare_all(layer, direction, request, request.effort(report, session))
+    except KeyboardInterrupt as stop:
+        raise Stopped(_at_level(found), getattr(stop, "cause", None)) from None
     return _at_level(found)
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C during verification; carries the comparisons done so far."""
+    """Ctrl-C, or the loss of the workers, during verification; carries the comparisons done so far."""
 
-    def __init__(self, found: list[Comparison]) -> None:
+    def __init__(self, found: list[Comparison], cause: RequestError | None = None) -> None:
         super().__init__()
         self.found = found
+        self.cause = cause
 
 
 def _at_level(found: list[Comparison]) -> list[Comparison]:

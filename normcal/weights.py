@@ -303,6 +303,11 @@ class Fixed(Layer):
         hidden = ("init", "gain", "bias", "positions", "padding")
         return {name: value for name, value in self.like.values().items() if name not in hidden} | {"weights": "fixed"}
 
+    def fingerprint(self) -> str:
+        import hashlib
+
+        return hashlib.sha256(self.weights.array.tobytes()).hexdigest()
+
     def notes(self, law: Normal) -> list[str]:
         axes = "(out, in)" if self.name == "linear" else "(out, in, kernel)"
         return [

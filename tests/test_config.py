@@ -73,7 +73,7 @@ def test_the_configs_that_ship_are_found_by_name():
 def test_every_option_of_a_request_may_stand_in_a_config(reading):
     values = {
         "direction": "forward", "mean": 0.5, "std": 2, "engine": "quadrature", "tol": 1e-9, "samples": 1000, "seed": 3,
-        "workers": 2,
+        "workers": 2, "sampler": "sobol", "rtol": 1e-4, "executor": "dask", "cluster": "tcp://127.0.0.1:8786",
     }  # fmt: skip
     assert values.keys() == set(Request.names())
     found = reading(yaml.safe_dump({"layers": ["relu"]} | values))

@@ -6,9 +6,9 @@ import pytest
 
 from normcal import catalog, engine, pipeline
 from normcal.engine import Effort
-from normcal.engines.monte_carlo import BLOCK_DRAWS
 from normcal.errors import RequestError
 from normcal.request import Request
+from normcal.sampler import BLOCK_DRAWS
 
 
 def run(specs, **options):

@@ -22,6 +22,14 @@ def _formats() -> tuple[str, ...]:
     return discover.names("renderers")
 
 
+def _samplers() -> tuple[str, ...]:
+    return ("plain", *(name for name in discover.names("samplers") if name != "plain"))
+
+
+def _executors() -> tuple[str, ...]:
+    return discover.names("executors")
+
+
 def _directions() -> tuple[str, ...]:
     return ("forward", "backward", "both")
 
@@ -112,8 +120,37 @@ _SAMPLING = (
         "--workers",
         type=Whole(),
         metavar="N",
-        help="Threads that draw; their number changes no bit.  [default: all processors]",
+        help="Threads or processes that draw; their number changes no bit.  [default: all processors]",
     ),
+    click.option(
+        "--sampler",
+        metavar="|".join(_samplers()),
+        shell_complete=_complete(_samplers),
+        help="Independent draws, pairs x and -x, or scrambled Sobol points.  [default: plain]",
+    ),
+    click.option(
+        "--rtol",
+        type=float,
+        help="Sample until the standard error is this small, relatively, or --samples are spent.  "
+        "[default budget: 1e10 random numbers]",
+    ),
+    click.option(
+        "--executor",
+        metavar="|".join(_executors()),
+        shell_complete=_complete(_executors),
+        help="What draws.  [default: threads]",
+    ),
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Address of a Dask scheduler that draws, such as tcp://host:8786; needs normcal[dask].",
+    ),
+)
+_CHECKPOINT = click.option(
+    "--checkpoint",
+    type=click.Path(),
+    metavar="FILE",
+    help="Keep what is sampled in a file, and go on from it: a run that is killed loses nothing.",
 )
 _OUTPUT = (
     click.option(
@@ -147,6 +184,11 @@ def computation(command):
 def computation_but_engine(command):
     """Add them but for the engine, for a command that runs every one."""
     return _added(command, tuple(o for o in _COMPUTATION if o is not _ENGINE) + _SAMPLING)
+
+
+def checkpoint(command):
+    """Add the file that keeps what is sampled."""
+    return _added(command, (_CHECKPOINT,))
 
 
 def input_law(command):

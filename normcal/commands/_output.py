@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import os
-import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import click
+
+from normcal.cli import INTERRUPTED
+
+
+class _Unfinished(Exception):
+    """Leaves a file as it was."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,66 @@ class Output:
             renderer.check_writable(path)
         return cls(chosen, path, digits)
 
+    @property
+    def most(self) -> int:
+        """How many layers it may hold."""
+        from normcal import catalog
+
+        return catalog.MOST_LAYERS if self.renderer.streams else catalog.MOST_LISTED
+
+    def write_rows(self, request, layers, progress, session, extra=None) -> None:
+        """Compute layers and write each row as soon as it is there; ``extra`` stands behind them in the document.
+
+        What ends the rows early is raised once what there is stands on stdout, as a whole document.
+        """
+        from normcal import streaming, summary
+
+        rows = streaming.Rows(streaming.computed(request, layers, progress, session))
+        report = summary.streamed(rows, request.law, extra)
+        with rows.steady():
+            if self.path is not None:
+                self._to_file(report, rows)
+            elif not rows.empty:
+                self._to_stdout(self.renderer.pieces(report, self._view()), progress)
+        if rows.more_notes:
+            rows.notes.append(f"{rows.more_notes:_} more remarks stand in the rows that they are about")
+        self._remark(rows.notes)
+        if rows.interrupted:
+            self._tell_interrupted(not rows.empty)
+        if rows.stopped is not None:
+            raise click.exceptions.Exit(INTERRUPTED) if isinstance(rows.stopped, KeyboardInterrupt) else rows.stopped
+
+    def _to_file(self, report, rows) -> None:
+        from normcal import renderer
+
+        with contextlib.suppress(_Unfinished), renderer.saving(self.path) as stream:
+            stream.writelines(self.renderer.pieces(report, self._view()))
+            if rows.stopped is not None:
+                if not rows.empty and stream.seekable():
+                    stream.seek(0)
+                    self._to_stdout(iter(lambda: stream.read(1 << 16), ""))
+                raise _Unfinished
+
+    def _to_stdout(self, pieces: Iterable[str], progress=None) -> None:
+        """Write text as it comes; whoever reads at the end of a pipe need not wait for the next."""
+        if sys.stdout is None:
+            collections.deque(pieces, maxlen=0)
+            return
+        stream, shared = sys.stdout, sys.stdout.isatty()
+        for piece in pieces:
+            if progress is not None and shared:
+                progress.hide()
+            stream.write(piece)
+            stream.flush()
+
     def write_interrupted(self, report) -> None:
         """Show what there is on stdout; a file is not replaced by half a result."""
         if report.records:
             Output(self.renderer, None, self.digits).write(report)
-        what = "the figures are of the draws so far" if report.records else "there are no figures yet"
+        self._tell_interrupted(bool(report.records))
+
+    def _tell_interrupted(self, some: bool) -> None:
+        what = "the figures are of the draws so far" if some else "there are no figures yet"
         kept = f"; {self.path} was not written" if self.path else ""
         click.echo(f"Interrupted: {what}{kept}.", err=True)
 
@@ -46,16 +109,27 @@ class Output:
             click.echo(text, nl=False)
         else:
             renderer.save(text, self.path)
+        self._remark(report.asides)
+
+    def _remark(self, asides: list[str]) -> None:
+        """Say on stderr what the reader of the result should know."""
         if self.digits is not None and not self.renderer.rounds:
-            click.echo(f"Note: --digits rounds text and markdown; {self.renderer.name} keeps every digit.", err=True)
+            note(f"--digits rounds text and markdown; {self.renderer.name} keeps every digit")
         if self.renderer.name in ("text", "csv"):
-            for aside in report.asides:
-                click.echo(f"Note: {aside}.", err=True)
+            for aside in asides:
+                note(aside)
 
     def _view(self):
         from normcal.report import View
 
         if self.path is not None or sys.stdout is None or not sys.stdout.isatty():
             return View(self.digits)
+        import shutil
+
         color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return View(self.digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)
+
+
+def note(text: str) -> None:
+    """Say a sentence that is no part of the result."""
+    click.echo(f"Note: {text}.", err=True)

@@ -23,6 +23,12 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
+    def hide(self) -> None:
+        """Make room on the terminal for what is written to it; the next call draws anew."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar, self.tasks = None, {}
+
     def __call__(self, label: str, done: int, total: int) -> None:
         if self.bar is None:
             if time.monotonic() - self.started < PATIENCE:

@@ -23,28 +23,32 @@ Examples:
     help="Fixed weights of linear or conv from a .npy, .npz or .safetensors file; never unpickled.",
 )
 @_options.computation
+@_options.checkpoint
 @_options.output
-def command(specs, weights, format, digits, output, **options) -> None:
+def command(specs, weights, checkpoint, format, digits, output, **options) -> None:
     """Compute mean, standard deviation and gains of layers, forward and backward.
 
     SPEC is a layer's name, or name(param=value, ...), such as "max_pool(kernel_size=3, ndim=2)";
     the wildcards * and ? match names.
     """
     from normcal import catalog, pipeline, summary
+    from normcal import session as sessions
     from normcal.cli import INTERRUPTED
-    from normcal.commands._output import Output
+    from normcal.commands._output import Output, note
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
     named = _options.need_specs(specs, "compute")
-    layers = catalog.layers(named) if weights is None else [_fixed(named, weights)]
     request = Request().updated(options)
     target = Output.checked(format, digits, output)
-    with Progress() as progress:
-        result = pipeline.run(request, layers, progress)
+    layers = catalog.Layers(named, most=target.most) if weights is None else [_fixed(named, weights)]
+    with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
+        if target.renderer.streams and weights is None:
+            return target.write_rows(request, layers, progress, session)
+        result = pipeline.run(request, list(layers), progress, session)
     if result.interrupted:
         target.write_interrupted(summary.by_direction(result))
-        raise click.exceptions.Exit(INTERRUPTED)
+        raise result.cause or click.exceptions.Exit(INTERRUPTED)
     report = summary.by_direction(result)
     if weights is not None:
         from normcal.weights import extended

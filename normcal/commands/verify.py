@@ -23,8 +23,9 @@ Examples:
     help="Verify the layers of a config.  [default: the default table's]",
 )
 @_options.computation_but_engine
+@_options.checkpoint
 @_options.output
-def command(specs, config, format, digits, output, **options) -> None:
+def command(specs, config, checkpoint, format, digits, output, **options) -> None:
     """Run every engine that accepts a layer and compare all of them.
 
     Closed form and quadrature must agree within their bounds, also with SciPy's adaptive
@@ -33,8 +34,9 @@ def command(specs, config, format, digits, output, **options) -> None:
     """
     from normcal import catalog, verification
     from normcal import config as configs
+    from normcal import session as sessions
     from normcal.cli import INTERRUPTED
-    from normcal.commands._output import Output
+    from normcal.commands._output import Output, note
     from normcal.commands._progress import Progress
     from normcal.commands._verdicts import report
     from normcal.errors import RequestError
@@ -53,12 +55,12 @@ def command(specs, config, format, digits, output, **options) -> None:
     layers = list({layer.spec: layer for layer in listed}.values())
     target = Output.checked(format, digits, output)
     try:
-        with Progress() as progress:
-            comparisons = verification.verify(request, layers, progress)
+        with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
+            comparisons = verification.verify(request, layers, progress, session)
     except verification.Stopped as stop:
         done = [layer for layer in layers if any(c.layer == layer.spec for c in stop.found)]
         target.write_interrupted(report(request, done, stop.found))
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        raise stop.cause or click.exceptions.Exit(INTERRUPTED) from None
     target.write(report(request, layers, comparisons))
     wrong = [c for c in comparisons if c.verdict == verification.DISAGREE]
     for c in wrong:

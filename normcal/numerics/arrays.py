@@ -38,7 +38,8 @@ class Arrays:
     @staticmethod
     def sech2(x):
         decay = np.exp(-2.0 * np.abs(x))
-        return 4.0 * decay / (1.0 + decay) ** 2
+        rest = 1.0 + decay
+        return 4.0 * decay / (rest * rest)
 
     @staticmethod
     def softplus(x):

@@ -6,35 +6,46 @@ import math
 
 
 class Dual:
-    r"""A number :math:`v + s\,\epsilon` with :math:`\epsilon^2 = 0`: a value and its slope."""
+    r"""A number :math:`v + s\,\epsilon` with :math:`\epsilon^2 = 0`: a value and its slope.
 
-    __slots__ = ("slope", "value")
+    The value may be given as a function, which is called once, and only if anybody asks: most derivatives
+    do not need the last values.
+    """
+
+    __slots__ = ("_value", "slope")
     __array_ufunc__ = None
 
     def __init__(self, value, slope) -> None:
-        self.value = value
+        self._value = value
         self.slope = slope
+
+    @property
+    def value(self):
+        if callable(self._value):
+            self._value = self._value()
+        return self._value
 
     def __add__(self, other):
         other = lift(other)
-        return Dual(self.value + other.value, self.slope + other.slope)
+        return Dual(lambda: self.value + other.value, self.slope + other.slope)
 
     def __sub__(self, other):
         other = lift(other)
-        return Dual(self.value - other.value, self.slope - other.slope)
+        return Dual(lambda: self.value - other.value, self.slope - other.slope)
 
     def __mul__(self, other):
         if not isinstance(other, Dual):
-            return Dual(self.value * other, self.slope * other)
-        return Dual(self.value * other.value, self.slope * other.value + self.value * other.slope)
+            return Dual(lambda: self.value * other, self.slope * other)
+        return Dual(lambda: self.value * other.value, self.slope * other.value + self.value * other.slope)
 
     def __truediv__(self, other):
-        other = lift(other)
+        if not isinstance(other, Dual):
+            return Dual(lambda: self.value / other, self.slope / other)
         quotient = self.value / other.value
         return Dual(quotient, (self.slope - quotient * other.slope) / other.value)
 
     def __neg__(self):
-        return Dual(-self.value, -self.slope)
+        return Dual(lambda: -self.value, -self.slope)
 
     def __rsub__(self, other):
         return -self + other
@@ -93,6 +104,8 @@ class Duals:
     def derivative(self, f, x):
         """Return the almost-everywhere derivative of ``f(x, m)`` at ``x``."""
         result = lift(f(Dual(x, 1.0), self)).slope
+        if getattr(result, "shape", None) == getattr(x, "shape", ()):
+            return result
         return self.base.where(x > 0.0, result, result)  # a constant slope takes the shape of x
 
     def exp(self, x):
@@ -100,29 +113,29 @@ class Duals:
         return Dual(value, value * x.slope)
 
     def expm1(self, x):
-        return Dual(self.base.expm1(x.value), self.base.exp(x.value) * x.slope)
+        return Dual(lambda: self.base.expm1(x.value), self.base.exp(x.value) * x.slope)
 
     def log(self, x):
         x = lift(x)
-        return Dual(self.base.log(x.value), x.slope / x.value)
+        return Dual(lambda: self.base.log(x.value), x.slope / x.value)
 
     def sin(self, x):
-        return Dual(self.base.sin(x.value), self.base.cos(x.value) * x.slope)
+        return Dual(lambda: self.base.sin(x.value), self.base.cos(x.value) * x.slope)
 
     def cos(self, x):
-        return Dual(self.base.cos(x.value), -(self.base.sin(x.value) * x.slope))
+        return Dual(lambda: self.base.cos(x.value), -(self.base.sin(x.value) * x.slope))
 
     def arctan(self, x):
-        return Dual(self.base.arctan(x.value), x.slope / (1.0 + x.value * x.value))
+        return Dual(lambda: self.base.arctan(x.value), x.slope / (1.0 + x.value * x.value))
 
     def asinh(self, x):
-        return Dual(self.base.asinh(x.value), x.slope / self.base.sqrt(1.0 + x.value * x.value))
+        return Dual(lambda: self.base.asinh(x.value), x.slope / self.base.sqrt(1.0 + x.value * x.value))
 
     def floor(self, x):
-        return Dual(self.base.floor(x.value), x.slope * 0.0)  # piecewise constant: the deltas are left out
+        return Dual(lambda: self.base.floor(x.value), x.slope * 0.0)  # piecewise constant: the deltas are left out
 
     def log1p(self, x):
-        return Dual(self.base.log1p(x.value), x.slope / (1.0 + x.value))
+        return Dual(lambda: self.base.log1p(x.value), x.slope / (1.0 + x.value))
 
     def sqrt(self, x):
         x = lift(x)
@@ -130,7 +143,7 @@ class Duals:
         return Dual(value, x.slope / (2.0 * value))
 
     def tanh(self, x):
-        return Dual(self.base.tanh(x.value), self.base.sech2(x.value) * x.slope)
+        return Dual(lambda: self.base.tanh(x.value), self.base.sech2(x.value) * x.slope)
 
     def sech2(self, x):
         value = self.base.sech2(x.value)
@@ -144,21 +157,20 @@ class Duals:
 
     def erf(self, x):
         slope = 2.0 * math.sqrt(2.0) * self.base.phi(x.value * math.sqrt(2.0))
-        return Dual(self.base.erf(x.value), slope * x.slope)
+        return Dual(lambda: self.base.erf(x.value), slope * x.slope)
 
     def sigmoid(self, x):
-        value = self.base.sigmoid(x.value)
-        return Dual(value, value * self.base.sigmoid(-x.value) * x.slope)
+        return Dual(lambda: self.base.sigmoid(x.value), 0.25 * self.base.sech2(0.5 * x.value) * x.slope)
 
     def softplus(self, x):
-        return Dual(self.base.softplus(x.value), self.base.sigmoid(x.value) * x.slope)
+        return Dual(lambda: self.base.softplus(x.value), self.base.sigmoid(x.value) * x.slope)
 
     def phi(self, x):
         value = self.base.phi(x.value)
         return Dual(value, -(x.value * value) * x.slope)
 
     def Phi(self, x):
-        return Dual(self.base.Phi(x.value), self.base.phi(x.value) * x.slope)
+        return Dual(lambda: self.base.Phi(x.value), self.base.phi(x.value) * x.slope)
 
     def log_Phi(self, x):
         value = self.base.log_Phi(x.value)
@@ -168,9 +180,9 @@ class Duals:
     def where(self, condition, a, b):
         a, b = lift(a), lift(b)
         where = self.base.where
-        return Dual(where(condition, a.value, b.value), where(condition, a.slope, b.slope))
+        return Dual(lambda: where(condition, a.value, b.value), where(condition, a.slope, b.slope))
 
     def maximum(self, a, b):
         a, b = lift(a), lift(b)
         slope = self.base.where(a.value > b.value, a.slope, b.slope)
-        return Dual(self.base.maximum(a.value, b.value), slope)
+        return Dual(lambda: self.base.maximum(a.value, b.value), slope)

@@ -10,9 +10,18 @@ their own shift and are merged pairwise as in Chan, Golub & LeVeque 1983.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
+
+from normcal.numerics.buffers import reused
+
+#: A shift that is this small in units of the std costs no digits, so none is subtracted.
+_NEAR = 2.0
+#: Rows that tell where the mean is.
+_FEW = 512
+#: Products are summed in rows of as many: short enough that no BLAS takes threads of its own to it.
+_ROW = 2048
 
 
 @dataclass(frozen=True)
@@ -35,21 +44,13 @@ class Moments:
         >>> block.mean, block.std
         (1000000.0, 1.0)
         """
-        rows, entries = y.shape
-        shift = float(y.mean())
-        y = y - shift
-        if entries == 1:
-            a, b = y.ravel(), np.square(y).ravel()
-        else:
-            a, b = y.mean(axis=1), np.einsum("ij,ij->i", y, y) / entries
-        # about the shift the means are so small that the sums need no second pass; einsum, unlike
-        # a BLAS dot product, sums in one fixed order on the calling thread
-        mean_a, mean_b = float(a.mean()), float(b.mean())
-        aa, ab, bb = (float(np.einsum("i,i->", u, v)) for u, v in ((a, a), (a, b), (b, b)))
-        return cls(
-            rows, shift, mean_a, mean_b,
-            max(aa - rows * mean_a * mean_a, 0.0), ab - rows * mean_a * mean_b, max(bb - rows * mean_b * mean_b, 0.0),
-        )  # fmt: skip
+        sums = Sums()
+        sums.add(y)
+        return sums.moments()
+
+    def data(self) -> list:
+        """Return it as JSON holds it; ``Moments(*data)`` is the same again."""
+        return list(astuple(self))
 
     def shifted(self, shift: float) -> Moments:
         """Return the same moments about another shift: b gains 2da + d^2 with d the difference."""
@@ -115,5 +116,55 @@ class Moments:
 
         When a handful of rows do, neither the variance nor its standard error means much.
         """
-        sum_b2 = self.bb + self.rows * self.b * self.b
-        return self.rows * self.rows * self.b * self.b / sum_b2 if sum_b2 > 0.0 else 0.0
+        about = self.shifted(self.mean)
+        sum_b2 = about.bb + self.rows * about.b * about.b
+        return self.rows * self.rows * about.b * about.b / sum_b2 if sum_b2 > 0.0 else 0.0
+
+
+class Sums:
+    """Power sums about a shift, of arrays that come piece by piece; ``moments`` are theirs together."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.shift: float | None = None
+        self.sums = [0.0] * 5
+
+    def add(self, y: np.ndarray) -> None:
+        """Add an array (rows, entries) in one pass; the array is left as it is."""
+        rows, entries = y.shape
+        if self.shift is None:
+            self.shift = _shift(y)
+        off = y if self.shift == 0.0 else np.subtract(y, self.shift, out=reused("off", y.shape))
+        b = np.multiply(off, off, out=reused("square", y.shape))
+        if entries == 1:
+            a, b = off.reshape(rows), b.reshape(rows)
+            sum_b = aa = _dot(a, a)
+        else:
+            a, b = off.mean(axis=1), b.mean(axis=1)
+            sum_b, aa = float(np.add.reduce(b)), _dot(a, a)
+        found = float(np.add.reduce(a)), sum_b, aa, _dot(a, b), _dot(b, b)
+        self.rows += rows
+        self.sums = [old + new for old, new in zip(self.sums, found, strict=True)]
+
+    def moments(self) -> Moments:
+        """Return the moments of everything that was added."""
+        n = self.rows
+        a, b, aa, ab, bb = self.sums
+        a, b = a / n, b / n
+        return Moments(n, self.shift, a, b, max(aa - n * a * a, 0.0), ab - n * a * b, max(bb - n * b * b, 0.0))
+
+
+def _shift(y: np.ndarray) -> float:
+    """Return a number near the mean: 0 where that is near enough, the value itself of a constant; a few rows tell."""
+    few = y[:_FEW]
+    mean, std = float(few.mean()), float(few.std())
+    if std <= 1e-9 * abs(mean):
+        return float(few[0, 0]) if few.min() == few.max() else mean
+    return 0.0 if abs(mean) <= _NEAR * std else mean
+
+
+def _dot(x: np.ndarray, y: np.ndarray) -> float:
+    """Sum the products of two vectors in one fixed order, on the calling thread."""
+    if hasattr(np, "vecdot") and len(x) % _ROW == 0:
+        return float(np.add.reduce(np.vecdot(x.reshape(-1, _ROW), y.reshape(-1, _ROW))))
+    return float(np.einsum("i,i->", x, y))

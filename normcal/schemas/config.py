@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from normcal import discover
-from normcal.catalog import MOST_LAYERS
+from normcal.catalog import MOST_LISTED
 from normcal.constants import AS_ERROR, CONSTANTS, MAPPING, ROUND_TRIP
 from normcal.naming import STYLES
 from normcal.quantity import CONSTRAINTS
@@ -19,8 +19,8 @@ _SPECS = {
     "type": "array",
     "items": {"type": "string", "description": _UNQUOTED},
     "minItems": 1,
-    "maxItems": MOST_LAYERS,
-    "description": f"Accepted: a list of 1 to {MOST_LAYERS} SPECs, such as [relu, gelu].",
+    "maxItems": MOST_LISTED,
+    "description": f"Accepted: a list of 1 to {MOST_LISTED} SPECs, such as [relu, gelu].",
 }
 
 
@@ -35,7 +35,9 @@ _TITLES = {
     "grid": "Quantities against columns, in a layout of the config's own",
     "printed": "Published numbers to hold against the computed ones",
     "direction": "Which pass the table shows",
-    "workers": "Threads of a simulation; their number changes no bit",
+    "workers": "Threads or processes of a simulation; their number changes no bit",
+    "executor": "What runs a simulation: threads, processes or a cluster",
+    "cluster": "Address of a Dask scheduler",
     "defaults": "Keys that hold for every output that does not say otherwise",
     "outputs": "The files that 'normcal generate' writes and 'normcal check' holds",
     "path": "The file, from the config's folder, which it must not leave",
@@ -57,6 +59,8 @@ _TITLES = {
     "tol": "Relative error to reach",
     "samples": "Monte Carlo draws of the whole layer",
     "seed": "Seed of the draws",
+    "sampler": "Independent draws, mirrored pairs or scrambled Sobol points",
+    "rtol": "Relative standard error at which sampling stops",
 }
 
 
@@ -79,6 +83,8 @@ def schema() -> dict[str, Any]:
                 **_request(),
                 "direction": _direction(),
                 "workers": _NUMBER,
+                "executor": {"enum": list(discover.names("executors"))},
+                "cluster": _TEXT,
                 "defaults": _output(shared=True),
                 "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}, "minItems": 1, "maxItems": 1000},
             }
@@ -143,8 +149,9 @@ def _list_or_names(what: str, listed: dict[str, Any]) -> dict[str, Any]:
 
 def _request() -> dict[str, Any]:
     """The options of a computation; their intervals are checked where every command checks them."""
-    numbers = dict.fromkeys(("mean", "std", "tol", "samples", "seed"), _NUMBER)
-    return {"engine": {"enum": ["auto", *discover.names("engines")]}, **numbers}
+    numbers = dict.fromkeys(("mean", "std", "tol", "samples", "seed", "rtol"), _NUMBER)
+    sampler = {"enum": list(discover.names("samplers"))}
+    return {"engine": {"enum": ["auto", *discover.names("engines")]}, **numbers, "sampler": sampler}
 
 
 def _direction() -> dict[str, Any]:

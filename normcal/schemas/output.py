@@ -100,6 +100,7 @@ def _record() -> dict[str, Any]:
             "error": errors | {"required": ["kind", *QUANTITIES], "additionalProperties": False},
             "samples": {"type": "integer", "minimum": 1},
             "seed": {"type": "integer", "minimum": 0},
+            "sampler": _TEXT,
             "inputs": parts,
             "weights": parts,
         },

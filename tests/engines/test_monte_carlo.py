@@ -15,6 +15,7 @@ from normcal.engines.monte_carlo import Interrupted
 from normcal.errors import RequestError
 from normcal.law import STANDARD, Normal
 from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED
+from normcal.sampler import BLOCK_DRAWS
 
 ENGINE = engine.get("monte-carlo")
 SPECS = ["relu", "sigmoid", "max_pool(kernel_size=3)", "avg_pool(kernel_size=3, stride=2)", "dropout", "gelu",
@@ -28,7 +29,7 @@ def sample(spec, direction="forward", law=STANDARD, **effort):
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("spec", SPECS)
 def test_one_and_two_workers_give_the_same_bits(spec, direction):
-    rows = max(monte_carlo.BLOCK_DRAWS // catalog.layer(spec).draws(), 1)
+    rows = max(BLOCK_DRAWS // catalog.layer(spec).draws(), 1)
     few = 3 * rows + rows // 2 + 1  # four blocks, the last one short
     one, two, five = (sample(spec, direction, samples=few, seed=5, workers=w) for w in (1, 2, 5))
     assert one == two == five
@@ -49,7 +50,7 @@ def test_directions_of_one_seed_do_not_share_their_draws():
 
 
 def test_blocks_do_not_share_their_draws():
-    block = monte_carlo.BLOCK_DRAWS
+    block = BLOCK_DRAWS
     once, twice = (sample("identity", samples=n) for n in (block, 2 * block))
     assert once.mean.value != twice.mean.value
     assert twice.mean.error == pytest.approx(once.mean.error / math.sqrt(2.0), rel=0.05)
@@ -64,19 +65,19 @@ def test_progress_counts_up_to_all_samples():
     seen = []
     sample("relu", samples=200_000, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (200_000, 200_000)
-    assert seen == sorted(seen) and len(seen) == math.ceil(200_000 / monte_carlo.BLOCK_DRAWS)
+    assert seen == sorted(seen) and len(seen) == math.ceil(200_000 / BLOCK_DRAWS)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interruption_keeps_the_draws_so_far(workers):
     def stop(done, total):
-        if done >= 2 * monte_carlo.BLOCK_DRAWS:
+        if done >= 2 * BLOCK_DRAWS:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as stopped:
-        sample("relu", samples=10 * monte_carlo.BLOCK_DRAWS, workers=workers, progress=stop)
+        sample("relu", samples=10 * BLOCK_DRAWS, workers=workers, progress=stop)
     kept = stopped.value.estimate
-    assert kept == sample("relu", samples=2 * monte_carlo.BLOCK_DRAWS)
+    assert kept == sample("relu", samples=2 * BLOCK_DRAWS)
     assert threading.active_count() == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normcal.numerics.moments import Moments
+from normcal.numerics.moments import Moments, Sums
 
 PINNED = settings(derandomize=True, max_examples=60, deadline=None, database=None)
 FIELDS = ("rows", "mean", "std", "rms", "mean_error", "std_error", "rms_error", "informative")
@@ -190,3 +190,45 @@ def test_two_values_in_equal_shares_do_not_claim_a_std_without_error():
     y = np.repeat([[-1.0], [1.0]], 500, axis=0)
     found = Moments.of(y)
     assert found.std_error >= 0.5 * found.std / len(y), "the std of a fair coin is not known exactly from 1,000 tosses"
+
+
+@PINNED
+@given(st.sets(st.integers(1, 399), max_size=6), st.sampled_from([1, 3]), st.sampled_from([0.0, 1.5, -1e6]))
+def test_pieces_of_any_length_sum_to_one_pass(cuts, entries, mean):
+    y = sample(400, entries, mean=mean)
+    sums = Sums()
+    for piece in np.split(y, sorted(cuts)):
+        sums.add(piece)
+    found, whole = sums.moments(), Moments.of(y)
+    assert found.mean == pytest.approx(whole.mean, rel=1e-15 if mean else 1e-12)
+    assert found.std == pytest.approx(whole.std, rel=1e-12)
+    assert found.std_error == pytest.approx(whole.std_error, rel=1e-6)
+
+
+def test_what_is_added_is_left_as_it_is():
+    y = sample(4096, mean=1e6)
+    before = y.copy()
+    sums = Sums()
+    sums.add(y)
+    sums.add(y)
+    assert (y == before).all()
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, 1e6])
+def test_1e11_draws_lose_no_digits(mean):
+    """20,000 blocks, every one of its own mean and spread, merged one by one as a run does, against exact sums."""
+    count, rows = 20_000, 5_000_000
+    rng = np.random.default_rng(2)
+    means = mean + 1e-3 * rng.standard_normal(count)
+    squares = 1.0 + 1e-3 * rng.standard_normal(count)
+    total = None
+    for its_mean, its_square in zip(means.tolist(), squares.tolist(), strict=True):
+        block = Moments(rows, its_mean, 0.0, its_square, its_square * rows, 0.0, 2.0 * rows)
+        total = block if total is None else total.merge(block)
+    centre = sum(map(Fraction, means.tolist())) / count
+    between = sum((Fraction(m) - centre) ** 2 for m in means.tolist()) / count
+    variance = sum(map(Fraction, squares.tolist())) / count + between
+    assert total.rows == 10**11
+    assert total.mean == pytest.approx(float(centre), rel=1e-14, abs=1e-16)
+    assert total.std == pytest.approx(math.sqrt(variance), rel=1e-12)
+    assert total.mean_error == pytest.approx(math.sqrt(variance / 10**11), rel=1e-6)

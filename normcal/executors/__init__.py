@@ -1,0 +1,1 @@
+"""One file an executor, each with an ``EXECUTOR``."""

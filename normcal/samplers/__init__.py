@@ -1,0 +1,1 @@
+"""How the points of a simulation lie: one file a sampler."""
