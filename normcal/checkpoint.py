@@ -216,7 +216,7 @@ class _Lock:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             if not _exclusive(handle):
-                owner = os.pread(handle, 20, 0).decode(errors="replace").strip()
+                owner = os.read(handle, 20).decode(errors="replace")
                 by = f" (process {owner})" if owner.isdecimal() else ""
                 raise FileError(
                     f"{OPTION}{path!r} is in use by another run{by}.", "Wait until it ends, or name another file."
@@ -225,7 +225,7 @@ class _Lock:
                 if os.path.samestat(os.fstat(handle), os.stat(self.path)):
                     with contextlib.suppress(OSError):  # a full disk: nobody needs the number to be there
                         os.truncate(handle, 0)
-                        os.pwrite(handle, str(os.getpid()).encode(), 0)
+                        os.write(handle, str(os.getpid()).encode())
                     return handle
         except BaseException:
             os.close(handle)

@@ -9,9 +9,11 @@ import sys
 import click
 
 from normcal import __version__, discover
-from normcal.errors import FileError, NormcalError, unknown
+from normcal.errors import FileError, NormcalError, RequestError, unknown
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
+#: Help texts stay within these widths.
+NARROWEST, WIDEST = 50, 100
 
 
 class Refused(click.ClickException):
@@ -44,7 +46,7 @@ class Commands(click.Group):
 
     def make_context(self, *args, **kwargs) -> click.Context:
         with _closed_pipe_is_quiet():  # --help prints here
-            return super().make_context(*args, **kwargs)
+            return super().make_context(*args, **{"terminal_width": _width()} | kwargs)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -55,8 +57,21 @@ class Commands(click.Group):
                 return value
         except NormcalError as error:
             raise Refused(error) from None
+        except MemoryError:
+            hint = "Ask for fewer or smaller layers, or for a format that is written row by row, such as csv."
+            raise Refused(RequestError("The memory does not suffice.", hint)) from None
         except OSError as problem:
             raise Refused(FileError(f"The result cannot be written: {problem.strerror or problem}.")) from None
+
+
+def _width() -> int:
+    """Return the width of help texts by click's own rule, but without shutil, which is slow to import."""
+    columns = os.environ.get("COLUMNS", "")
+    wide = int(columns) if columns.isdecimal() else 0
+    if not wide:
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # no stdout, or no terminal
+            wide = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return max(min(wide or 80, WIDEST) - 2, NARROWEST)
 
 
 @contextlib.contextmanager
@@ -71,7 +86,7 @@ def _closed_pipe_is_quiet():
 
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     epilog="""\b
 Examples:
   normcal compute relu --direction backward

@@ -104,18 +104,19 @@ def request_options(document: Document, at: yamlfile.Place = ()) -> dict[str, An
     return options
 
 
-def layers(config: Config) -> list[Layer]:
+def sweep(config: Config, most: int = catalog.MOST_LISTED) -> catalog.Layers:
     """Return the layers of a config's table; an error names the file, the line and the place in its list."""
     if not config.layers and not config.families:
         hint = "'normcal generate' writes its outputs."
         raise RequestError(f"{config.path}: the config has no 'layers' to tabulate.", hint)
-    found: list[Layer] = []
-    for place, spec in enumerate(config.layers):
-        try:
-            found += catalog.layers([spec])
-        except RequestError as error:
-            raise _refused(config, error, ("layers", place)) from None
-    return found + catalog.of_families(config.families)
+    return catalog.Layers(
+        config.layers, config.families, most, lambda error, place: _refused(config, error, ("layers", place))
+    )
+
+
+def layers(config: Config) -> list[Layer]:
+    """Return the layers of a config's table as a list."""
+    return list(sweep(config))
 
 
 def _refused(config: Config, error: RequestError, place: yamlfile.Place) -> RequestError:

@@ -31,6 +31,7 @@ def path(folder: str, name: str, suffix: str) -> str:
     return os.path.join(_HERE, folder, name.replace("-", "_") + suffix)
 
 
+@functools.cache
 def load(folder: str, name: str) -> ModuleType:
-    """Import the file that bears the public name ``name``."""
+    """Import the file that bears the public name ``name``; a sweep asks for each engine thousands of times."""
     return importlib.import_module(f"normcal.{folder}.{name.replace('-', '_')}")

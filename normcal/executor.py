@@ -90,8 +90,9 @@ class Executor:
         """Release everything; what has not begun is dropped."""
         running.shutdown(wait=True, cancel_futures=True)
 
-    #: What a worker is asked to run: ``work``, or something that calls it.
-    work: Callable[[Call], Reply]
+    def entry(self) -> Callable[[Call], Reply]:
+        """Return what a worker is asked to run: ``work``, or something that calls it."""
+        return work
 
 
 def names() -> tuple[str, ...]:
@@ -319,8 +320,8 @@ class Pool:
                 while start < count and len(ahead) < AHEAD * capacity:
                     batch = _Batch(range(start, min(start + size, count)))
                     start = batch.numbers.stop
-                    ahead.append(batch)
                     job.send(batch)
+                    ahead.append(batch)
                 reply = job.reply(ahead)
                 size = self._size(len(ahead.popleft().numbers), reply.seconds, (count - start) // (2 * capacity))
                 yield from reply.results
@@ -388,7 +389,7 @@ class _Job:
                 return
             whole = whole or self.sent < self.pool.capacity()
             call = Call(self.token, batch.numbers, versions(), self.task if whole else None)
-            batch.future = batch.executor.submit(self.pool.executor.work, call)
+            batch.future = batch.executor.submit(self.pool.executor.entry(), call)
             self.sent += 1
         except Exception as problem:  # as good as a failure a moment later
             from concurrent.futures import Future
@@ -431,15 +432,17 @@ class _Job:
                 self.send(each)
 
 
-def check_versions(who: str, theirs: dict[str, str]) -> None:
+def check_versions(who: str, theirs: dict[str, str], mine: dict[str, str] | None = None) -> None:
     """Refuse another side of other versions: the same seed might not give the same numbers there.
+
+    ``mine`` is by default what ``versions`` returns.
 
     >>> check_versions("worker tcp://10.0.0.7:4001", {**versions(), "NumPy": "1.0"})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     normcal.executor.Lost: The worker tcp://10.0.0.7:4001 has NumPy 1.0, this side has NumPy ...
     """
-    mine = versions()
+    mine = versions() if mine is None else mine
     if theirs == mine:
         return
     differing = [name for name in mine if theirs.get(name) != mine[name]]
@@ -449,6 +452,3 @@ def check_versions(who: str, theirs: dict[str, str]) -> None:
         f"The {who} has {there}, this side has {here}.",
         "Install the same versions on both sides; with others, results could differ in their last digits.",
     )
-
-
-Executor.work = staticmethod(work)

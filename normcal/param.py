@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,7 @@ class Param:
         return f"a number in {self.domain}".replace("inf", "∞")
 
 
+@functools.cache
 def _interval(domain: str) -> tuple[float, float, bool, bool, bool]:
     if ".." in domain:
         low, high = domain.split("..")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
 
 from normcal import discover
 from normcal.errors import FileError, RequestError, unknown
@@ -32,10 +32,16 @@ class Renderer:
     layouts: tuple[str, ...] = ()
     #: Whether a file of constants may end in code of the user's own.
     code = False
+    #: Whether ``pieces`` writes rows as they come, so that neither they nor their text are ever held together.
+    streams = False
 
     def render(self, report: Report, view: View) -> str:
         """Return the whole document as text that ends in a newline."""
         raise NotImplementedError
+
+    def pieces(self, report: Report, view: View) -> Iterator[str]:
+        """Yield the document piece by piece; a format that needs all of it at once has one piece."""
+        yield self.render(report, view)
 
     def constants(self, document: Constants) -> str:
         """Return a file of constants; by default the blocks that people read, below a comment."""
@@ -52,6 +58,19 @@ class Renderer:
 
     def check_name(self, name: str, what: str) -> None:
         """Refuse a name that the format cannot write as an identifier; by default every name will do."""
+
+
+class StreamingRenderer(Renderer):
+    """A format whose rows do not depend on one another: it writes ``pieces``, and so reads a report once, in order."""
+
+    streams = True
+
+    def render(self, report: Report, view: View) -> str:
+        return "".join(self.pieces(report, view))
+
+    def pieces(self, report: Report, view: View) -> Iterator[str]:
+        """Yield the document piece by piece, each row as soon as it is there."""
+        raise NotImplementedError
 
 
 class ConstantsRenderer(Renderer):
@@ -115,27 +134,59 @@ def check_writable(path: str, option: str = "--output ") -> None:
 
 
 def save(text: str, path: str, option: str = "--output ") -> None:
-    """Write a file whole or not at all: a temporary file beside it takes its place."""
+    """Write a file whole or not at all."""
+    with saving(path, option) as stream:
+        stream.write(text)
+
+
+@contextlib.contextmanager
+def saving(path: str, option: str = "--output ") -> Iterator[TextIO]:
+    """Open a stream whose text is the file once the block has ended well; an exception leaves the file as it was.
+
+    A temporary file beside it takes its place. A device or a pipe has no halves to tear, and is written as it is.
+    """
+    import tempfile  # slow to import, and most results go to stdout
+
     target = os.path.realpath(path)
     try:
-        if not _replaceable(target):  # a device or pipe has no halves to tear
-            with open(target, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+        if not _replaceable(target):
+            with open(target, "w", 1, encoding="utf-8", newline="\n") as stream:
+                yield stream
             return
         _sweep(os.path.dirname(target))
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=_PREFIX, suffix=_SUFFIX)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+            with open(handle, "w+", encoding="utf-8", newline="\n") as stream:
+                _claim(stream)
+                yield stream
                 stream.flush()
-                os.fsync(stream.fileno())
+                os.fsync(handle)
             os.chmod(temporary, _mode(target))
             os.replace(temporary, target)
         except BaseException:
             os.unlink(temporary)
             raise
+    except BrokenPipeError as problem:
+        if _replaceable(target):  # no file's own
+            raise
+        raise FileError(f"{option}{path!r} cannot be written: {problem.strerror}.") from None
     except OSError as problem:
         raise FileError(f"{option}{path!r} cannot be written: {problem.strerror}.") from None
+
+
+def _claim(stream: TextIO) -> bool:
+    """Lock a temporary file while it is written, however long that takes; tell whether it was free."""
+    try:
+        import fcntl
+    except ImportError:  # where a file that is open cannot be removed anyway
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks; there the age alone decides
+        return True
+    return True
 
 
 def _sweep(folder: str) -> None:
@@ -145,7 +196,9 @@ def _sweep(folder: str) -> None:
     for entry in left:
         with contextlib.suppress(OSError):  # somebody else was faster
             if entry.is_file(follow_symlinks=False) and time.time() - entry.stat().st_mtime > _STALE:
-                os.unlink(entry.path)
+                with open(entry.path, "a") as stream:
+                    if _claim(stream):
+                        os.unlink(entry.path)
 
 
 def _replaceable(target: str) -> bool:

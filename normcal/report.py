@@ -7,7 +7,7 @@ lists), ``records`` (flat rows), ``blocks`` (headings, text, tables, formulas), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,8 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
+    """A sentence or two."""
+
     text: str
 
 
@@ -89,12 +91,25 @@ class Annotation:
     message: str
 
 
+class Members:
+    """A document whose members come one after another: read once, in order. A list may be an iterator."""
+
+    def __init__(self, items: Iterator[tuple[str, Any]]) -> None:
+        self._items = items
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        return self._items
+
+
 @dataclass(frozen=True)
 class Report:
-    """The content of one output in its views; what has nothing to say in one of them leaves it out."""
+    """The content of one output in its views; what has nothing to say in one of them leaves it out.
 
-    data: dict[str, Any]
-    records: list[dict[str, Any]]
+    For a format that streams, ``data`` and ``records`` may be on their way: computed as they are read.
+    """
+
+    data: dict[str, Any] | Members
+    records: list[dict[str, Any]] | Iterator[dict[str, Any]]
     blocks: tuple[Block, ...]
     #: None where a command has nothing that could stand on a line of a file
     annotations: tuple[Annotation, ...] | None = None

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 #: The sampler of independent draws, which serves where none is named.
 PLAIN = "plain"
 #: Random numbers in a block, which has a seed of its own: some milliseconds of work.
-BLOCK_DRAWS = 262_144
+BLOCK_DRAWS = 524_288
 #: Random numbers that are in work at once: few enough to stay in the cache, enough to hide the overhead.
-PIECE_DRAWS = 65_536
+PIECE_DRAWS = 32_768
+#: Rows of a wide layer that are in work at once all the same, and the random numbers that they may take.
+FEW_ROWS, WIDE_DRAWS = 16, 1_048_576
 
 
 class Sampler:
@@ -83,7 +85,7 @@ def generator(job: Job, number: int):
 
 def pieces(rows: int, draws: int):
     """Cut the rows of a block into numbers of rows that fit into the cache."""
-    most = max(PIECE_DRAWS // draws, 1)
+    most = max(PIECE_DRAWS // draws, min(FEW_ROWS, WIDE_DRAWS // draws), 1)
     while rows > 0:
         yield min(rows, most)
         rows -= most

@@ -19,7 +19,7 @@ from typing import Any
 
 from normcal.errors import RequestError, echo
 
-LONGEST = 10_000
+LONGEST = 1_000_000
 DEEPEST = 12
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=\[\]]))"
@@ -59,12 +59,26 @@ def expand(spec: Spec, most: int) -> Iterator[Spec]:
     >>> [one.spec for one in expand(parse("elu(alpha=[0.5, 1])"), 10)]
     ['elu(alpha=0.5)', 'elu(alpha=1)']
     """
-    choices = [list(_choices(value, most)) for value in spec.params.values()]
-    count = math.prod(map(len, choices))
-    if count > most:
-        raise RequestError(f"{echo(spec.spec)} stands for {count:_} layers.", f"Accepted: at most {most:_} in all.")
-    for chosen in itertools.product(*choices):
+    for chosen in itertools.product(*_within(spec, most)):
         yield Spec(spec.name, dict(zip(spec.params, chosen, strict=True)), spec.args)
+
+
+def count(spec: Spec, most: int) -> int:
+    """Return how many SPECs the sweeps of one stand for; refuse more than ``most``.
+
+    >>> count(parse("elu(alpha=[0.5, 1], input_scale=[1, 2, 3])"), 10)
+    6
+    """
+    return math.prod(map(len, _within(spec, most)))
+
+
+def _within(spec: Spec, most: int) -> list[list]:
+    """Return the values that each parameter takes."""
+    choices = [list(_choices(value, most)) for value in spec.params.values()]
+    number = math.prod(map(len, choices))
+    if number > most:
+        raise RequestError(f"{echo(spec.spec)} stands for {number:_} layers.", f"Accepted: at most {most:_} in all.")
+    return choices
 
 
 def _choices(value: Any, most: int) -> Iterator[Any]:
@@ -106,6 +120,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = self.depth = 0
+        self.peeked: tuple[int, str, str, int] | None = None  # where, kind, text, end
 
     def spec(self) -> Spec:
         found = self.called("a layer's name", sweeps=True)
@@ -195,16 +210,20 @@ class _Reader:
 
     def peek(self) -> tuple[str, str]:
         """Return (kind, text) of the next token without taking it."""
-        match = _TOKEN.match(self.text, self.at)
-        if match:
-            return str(match.lastgroup), match.group(match.lastgroup)
-        return ("end", "") if not self.text[self.at :].strip() else ("other", self.text[self.at :].strip()[0])
+        if self.peeked is None or self.peeked[0] != self.at:
+            match = _TOKEN.match(self.text, self.at)
+            if match:
+                self.peeked = (self.at, str(match.lastgroup), match.group(match.lastgroup), match.end())
+            else:
+                rest = self.text[self.at :].strip()
+                self.peeked = (self.at, "other" if rest else "end", rest[:1], self.at)
+        return self.peeked[1:3]
 
     def take(self, wanted: str, described: str) -> str:
         kind, text = self.peek()
         if wanted != (text if kind == "mark" else kind):
             self.fail(described)
-        self.at = _TOKEN.match(self.text, self.at).end()
+        self.at = self.peeked[3]
         return text
 
     def fail(self, wanted: str) -> None:

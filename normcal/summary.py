@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from normcal.catalog import family
+from normcal.law import Normal
 from normcal.quantity import QUANTITIES
 from normcal.renderer import Renderer
-from normcal.report import Block, Cell, Error, Heading, Items, Number, Paragraph, Report, Table
+from normcal.report import Block, Cell, Error, Heading, Items, Members, Number, Paragraph, Report, Table
 from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
 from normcal.value import Value
+
+if TYPE_CHECKING:
+    from normcal.streaming import Rows
 
 _ENGINES = "engine"
 #: A table of more rows than this is shown family by family.
@@ -52,6 +57,18 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
         lines = tuple(_line(row, names) for row in rows)
         blocks += [*heading, Table(columns, lines, words=("layer", _ENGINES))]
     return _report(result, [*blocks, *_gradients(result), *(more or [])])
+
+
+def streamed(rows: Rows, law: Normal, extra: dict[str, Any] | None = None) -> Report:
+    """Return the report of ``compute`` or ``table`` for a format that streams: nothing in it waits for all rows."""
+
+    def members() -> Iterator[tuple[str, Any]]:
+        for key, value in Result((), law).data().items():
+            yield key, value if key != "layers" else (row.data() for row in rows)
+        if rows.stopped is None and extra:
+            yield from extra.items()
+
+    return Report(Members(members()), (record for row in rows for record in _records(row, law)), ())
 
 
 def _groups(result: Result) -> list[tuple[list[Block], list[LayerResult]]]:
@@ -101,7 +118,8 @@ def _report(result: Result, blocks: list[Block]) -> Report:
     head = [Paragraph(result.title)] if result.title else []
     notes = Items(tuple(note for row in result.layers for note in row.notes), aside=True)
     constants = functools.partial(_constants, result) if result.layers else None
-    return Report(result.data(), _records(result), (*head, assumptions, *blocks, notes), constants=constants)
+    records = [record for row in result.layers for record in _records(row, result.law)]
+    return Report(result.data(), records, (*head, assumptions, *blocks, notes), constants=constants)
 
 
 def _constants(result: Result, renderer: Renderer):
@@ -124,25 +142,16 @@ def _parts(row: LayerResult) -> list[tuple[str, Estimate]]:
     return found
 
 
-def _records(result: Result) -> list[dict[str, Any]]:
-    """Flatten: one record for each direction of each layer."""
-    records = []
-    for row in result.layers:
-        for direction, estimate in _parts(row):
-            values: dict[str, Value] = {name: getattr(estimate, name) for name in QUANTITIES}
-            records.append(
-                {
-                    "spec": row.layer.spec,
-                    "input_mean": result.law.mean,
-                    "input_std": result.law.std,
-                    "direction": direction.partition(" ")[0],
-                    "of": direction.partition(" ")[2],
-                }
-                | {name: value.value for name, value in values.items()}
-                | {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}
-                | {f"{name}_error": value.error for name, value in values.items()}
-                | {"samples": estimate.samples, "seed": estimate.seed}
-                | {"jacobian_factor": row.jacobian_factor.value, "jacobian_factor_error": row.jacobian_factor.error}
-                | {"notes": "; ".join(row.notes)}
-            )
-    return records
+def _records(row: LayerResult, law: Normal) -> Iterator[dict[str, Any]]:
+    """Flatten: one record for each direction of a layer, and for each of its parts."""
+    spec, notes, factor = row.layer.spec, "; ".join(row.notes), row.jacobian_factor
+    for direction, estimate in _parts(row):
+        side, _, of = direction.partition(" ")
+        record = {"spec": spec, "input_mean": law.mean, "input_std": law.std, "direction": side, "of": of}
+        values: list[tuple[str, Value]] = [(name, getattr(estimate, name)) for name in QUANTITIES]
+        record.update([(name, value.value) for name, value in values])
+        record |= {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}
+        record.update([(f"{name}_error", value.error) for name, value in values])
+        record |= {"samples": estimate.samples, "seed": estimate.seed}
+        record |= {"jacobian_factor": factor.value, "jacobian_factor_error": factor.error, "notes": notes}
+        yield record

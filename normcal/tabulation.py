@@ -16,24 +16,29 @@ from normcal.result import Result
 
 def report(config: Config, request: Request, result: Result) -> Report:
     """Return the report of a config's table."""
+    blocks, extra = ([], {}) if result.interrupted else more(config, request)
+    return summary.by_layer(dataclasses.replace(result, title=config.title, extra=extra), blocks)
+
+
+def more(config: Config, request: Request) -> tuple[list[Block], dict]:
+    """Return what a config asks for beside its rows, as blocks and as data."""
     everything = dataclasses.replace(request, direction=BOTH)  # a grid says what it needs
     # what is printed was printed at the config's own input law, and is held against the best value
     law = Request().updated({name: config.options.get(name) for name in ("mean", "std")}).law
     blocks: list[Block] = []
     extra: dict = {}
     try:
-        if config.grid and not result.interrupted:
+        if config.grid:
             grid = Grid(config.grid, everything)
             blocks += grid.blocks()
             extra["grid"] = grid.data()
-        if config.printed and not result.interrupted:
+        if config.printed:
             findings = [judge(collection.printed(entry, law)) for entry in config.printed]
             blocks += _printed_blocks(findings)
             extra["comparisons"] = [_printed_data(finding) for finding in findings]
     except RequestError as error:
         raise RequestError(f"{config.path}: {error.message}", error.hint) from None
-    result = dataclasses.replace(result, title=config.title, extra=extra)
-    return summary.by_layer(result, blocks)
+    return blocks, extra
 
 
 def _printed_data(finding: Finding) -> dict:

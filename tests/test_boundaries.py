@@ -77,6 +77,26 @@ def test_one_format_imports_no_other():
     assert {name.rpartition(".")[2] for name in found if "._" not in name} == {"json"}
 
 
+#: (arguments, the families that one layer may import: its own, and those whose source has its name in quotes)
+FAMILIES = [
+    (("compute", "max_pool(kernel_size=3)"), {"pooling"}),
+    (("compute", "SoftMax"), {"softmax"}),
+    (("compute", "gelu"), {"self_gated", "gated"}),
+    (("compute", "celu"), {"exponentials"}),
+]
+
+
+@pytest.mark.parametrize(("argv", "families"), FAMILIES, ids=[" ".join(argv) for argv, _ in FAMILIES])
+def test_one_layer_imports_no_other_family(argv, families):
+    found = {name.rpartition(".")[2] for name in imported(*argv) if name.startswith("normcal.layers.")}
+    assert {name for name in found if not name.startswith("_")} <= families
+
+
+def test_a_table_on_stdout_imports_nothing_that_only_files_need():
+    found = imported("compute", "relu")
+    assert not found & {"tempfile", "random", "shutil", "difflib", "fnmatch", "csv", "normcal.constants"}
+
+
 @pytest.mark.parametrize(
     "argv",
     [

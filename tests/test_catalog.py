@@ -85,6 +85,26 @@ def test_a_layer_is_found_by_its_name_its_aliases_and_careless_spellings(cls):
 
 
 @every_class
+def test_the_source_of_a_family_is_hint_enough_for_a_name_and_never_leads_to_another_layer(cls):
+    everything = discover.names("layers")
+    assert catalog._spelled(catalog._likely(cls.name), cls.name)[0] is cls
+    for spelling in (*cls.aliases, *cls.presets, cls.name.replace("_", "")):
+        found = catalog._spelled(catalog._likely(spelling), spelling)
+        assert found in (None, catalog._spelled(everything, spelling))
+
+
+@pytest.mark.parametrize("hint", [(), ("softmax",), discover.names("layers")], ids=["none", "wrong", "all"])
+def test_a_layer_is_found_whatever_the_hint(hint, monkeypatch):
+    monkeypatch.setattr(catalog, "_likely", lambda folded: hint)
+    resolve = catalog._resolve.__wrapped__
+    assert resolve("Leaky-ReLU") == (catalog.classes()["leaky_relu"], {})
+    assert resolve("max_pool2d")[0] is catalog.classes()["max_pool"]
+    with pytest.raises(RequestError, match="Unknown layer 'rellu'") as refused:
+        resolve("rellu")
+    assert "'relu'" in refused.value.hint
+
+
+@every_class
 def test_a_preset_is_the_layer_with_its_parameters_set(cls):
     for name, params in cls.presets.items():
         assert catalog.layer(name).spec == cls(**params).spec

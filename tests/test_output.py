@@ -40,7 +40,9 @@ def test_every_format_is_claimed_by_a_suffix_and_no_suffix_by_two():
     claims = [suffix for name in discover.names("renderers") for suffix in renderer.get(name).suffixes]
     assert len(claims) == len(set(claims))
     annotations = {"github"}  # for the log of a run, not for a file
-    assert {renderer.choose(None, f"x{suffix}").name for suffix in claims} == set(discover.names("renderers")) - annotations
+    assert {renderer.choose(None, f"x{suffix}").name for suffix in claims} == set(
+        discover.names("renderers")
+    ) - annotations
 
 
 def test_the_promised_formats_exist():
@@ -130,7 +132,7 @@ def test_an_existing_file_survives_a_renderer_that_fails(tmp_path, monkeypatch):
     def fail(self, report, view):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(json_renderer.Json, "render", fail)
+    monkeypatch.setattr(json_renderer.Json, "pieces", fail)
     with pytest.raises(ZeroDivisionError):
         invoke("compute", "relu", "-o", path)
     assert path.read_text() == "precious"
@@ -265,3 +267,23 @@ def test_two_processes_that_write_one_file_leave_one_whole_document(tmp_path):
     assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
     assert READERS["json"](path.read_text()) in layers
     assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_a_file_that_is_still_being_written_is_nobodys_rubbish_however_long_it_takes(tmp_path):
+    with renderer.saving(str(tmp_path / "slow.csv")) as stream:
+        stream.write("a row\n")
+        (temporary,) = tmp_path.glob(".normcal-*")
+        os.utime(temporary, (0, 0))
+        renderer.save("quick", str(tmp_path / "quick.csv"))
+        assert temporary.exists()
+    assert (tmp_path / "slow.csv").read_text() == "a row\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["quick.csv", "slow.csv"]
+
+
+def test_a_file_whose_rows_end_in_an_error_stays_as_it_was(tmp_path):
+    (tmp_path / "out.csv").write_text("precious")
+    with pytest.raises(ZeroDivisionError), renderer.saving(str(tmp_path / "out.csv")) as stream:
+        stream.write("a row\n")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert (tmp_path / "out.csv").read_text() == "precious"

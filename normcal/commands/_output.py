@@ -72,7 +72,7 @@ class Output:
         with contextlib.suppress(_Unfinished), renderer.saving(self.path) as stream:
             stream.writelines(self.renderer.pieces(report, self._view()))
             if rows.stopped is not None:
-                if not rows.empty and stream.seekable():
+                if rows.interrupted and not rows.empty and stream.seekable():
                     stream.seek(0)
                     self._to_stdout(iter(lambda: stream.read(1 << 16), ""))
                 raise _Unfinished

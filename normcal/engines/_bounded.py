@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
-
-import numpy as np
 
 from normcal.engine import DEFAULT_TOLERANCE, Effort
 from normcal.layer import BACKWARD, Layer
@@ -15,8 +15,17 @@ from normcal.value import Value
 SMALLEST_NORMAL = 2.0**-1022
 
 
-def assembled(engine: str, effort: Effort, layer: Layer, direction: str, found, *, finite: bool = False) -> Estimate:
-    """Build the Estimate of what a layer's formulas or integrals gave: moments, a std, or a std for each input."""
+def _as_it_seems() -> bool:
+    return False
+
+
+def assembled(
+    engine: str, effort: Effort, layer: Layer, direction: str, found, *, finite: Callable[[], bool] = _as_it_seems
+) -> Estimate:
+    """Build the Estimate of what a layer's formulas or integrals gave: moments, a std, or a std for each input.
+
+    ``finite`` tells, where a midpoint is infinite, whether that is the arithmetic's doing, not the result's size.
+    """
     if direction != BACKWARD:
         mean, std, rms = found if len(found) == 3 else (*found, hypot(*found))
         return bounded(engine, effort, mean, std, rms, finite=finite)
@@ -30,16 +39,14 @@ def assembled(engine: str, effort: Effort, layer: Layer, direction: str, found, 
     return replace(bounded(engine, effort, Ball(0.0), std, std, finite=finite), **parts(layer, each))
 
 
-def bounded(engine: str, effort: Effort, mean: Ball, std: Ball, rms: Ball, *, finite: bool = False) -> Estimate:
-    """Build the Estimate of balls: values, bounds, and a status where they fall short.
-
-    ``finite`` says that an infinite midpoint is the arithmetic's doing, not the result's size.
-    """
-    values = [Value.of(b.mid, b.rad) for b in (mean, std, rms)]
-    found = Estimate(engine, *values)
-    overflowed = not finite and np.isinf([mean.mid, std.mid]).any()
+def bounded(
+    engine: str, effort: Effort, mean: Ball, std: Ball, rms: Ball, *, finite: Callable[[], bool] = _as_it_seems
+) -> Estimate:
+    """Build the Estimate of balls: values, bounds, and a status where they fall short."""
+    found = Estimate(engine, *(Value.of(b.mid, b.rad) for b in (mean, std, rms)))
+    overflowed = (math.isinf(mean.mid) or math.isinf(std.mid)) and not finite()
     status, reason = _judge(found, effort.tol or DEFAULT_TOLERANCE, overflowed=overflowed)
-    return replace(found, status=status, reason=reason)
+    return replace(found, status=status, reason=reason) if reason else found
 
 
 def _judge(found: Estimate, tol: float, *, overflowed: bool) -> tuple[str, str]:

@@ -14,6 +14,13 @@ from normcal.numerics.balls import Ball, ball, hypot, root_of_squares
 Moments = tuple[Ball, Ball, Ball]
 
 
+def parts(component: Component) -> list[Component]:
+    """Return f(x) and noise(x) of f(x) + xi noise(x) as components of their own."""
+    if component.noise is None:
+        return [component]
+    return [replace(component, noise=None), replace(component, f=component.noise, noise=None)]
+
+
 class Integrals:
     """Moments of components and integrals over the line; a subclass says how they are found."""
 
@@ -31,18 +38,17 @@ class Integrals:
 
     def moments(self, component: Component, law: Normal) -> Moments:
         """Return (mean, std, rms) of f(x) + xi noise(x)."""
-        mean, std, rms = self.moments_of_f(component, law)
-        if component.noise is None:
-            return mean, std, rms
-        spread = self.moments_of_f(replace(component, f=component.noise, noise=None), law)[2]
-        return mean, hypot(std, spread), hypot(rms, spread)
+        (mean, std, rms), *noises = (self.moments_of_f(part, law) for part in parts(component))
+        for _, _, spread in noises:
+            std, rms = hypot(std, spread), hypot(rms, spread)
+        return mean, std, rms
 
     def slope(self, component: Component, law: Normal) -> Ball:
         """Return the rms of the derivative of f(x) + xi noise(x)."""
-        found = self.rms_of_slope(component, law)
-        if component.noise is None:
-            return found
-        return hypot(found, self.rms_of_slope(replace(component, f=component.noise, noise=None), law))
+        found, *noises = (self.rms_of_slope(part, law) for part in parts(component))
+        for noise in noises:
+            found = hypot(found, noise)
+        return found
 
     def mixture(self, components: Sequence[Component], law: Normal) -> Moments:
         """Mix the components: the variance is that within them plus that between their means."""

@@ -1,26 +1,42 @@
-r"""Moments of one component by panels of Gauss-Legendre nodes in ball arithmetic.
+r"""Moments of components by panels of Gauss-Legendre nodes in ball arithmetic.
 
 Panels are halved until what they leave unresolved no longer matters. The variance is never a
 difference of moments: :math:`g(z) = \sigma\int_0^z f'(\mu + \sigma t)\,dt` keeps its relative
 accuracy where f is a constant plus something tiny, and the variance is
 :math:`E[(g - c)^2] - (E g - c)^2` with c the computed mean of g.
+
+Many components are integrated together: every array has a leading axis over them, and balls of moments have
+just that axis. Components that the first mesh leaves open go on together, on finer meshes.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from normcal.engines._integrals import Integrals
+from normcal.engines._integrals import Integrals, parts
+from normcal.engines._nodes import (
+    BACK,
+    SLOPE,
+    VALUE,
+    Batch,
+    Integrand,
+    Measure,
+    batches,
+    entries,
+    kernel,
+    narrow,
+    recorded,
+    standardised,
+)  # fmt: skip
 from normcal.law import Normal
-from normcal.layer import Component
-from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot, power_of_two_near
-from normcal.numerics.duals import Dual, Duals, lift
+from normcal.layer import BACKWARD, FORWARD, Component
+from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot
 from normcal.numerics.lines import line_integral
-from normcal.numerics.panels import REACH, Panels, edges_for, rule
+from normcal.numerics.panels import Panels, rule
+from normcal.numerics.tape import Program
 
 ROUNDS = 16
 MOST_PANELS = 4000
@@ -29,182 +45,333 @@ MOST_PANELS = 4000
 FINE_ENOUGH = 1e-17
 NOISE = 64.0 * U
 NOISE_OF_RADII = 0.5
-#: A mean or std whose bound is relatively wider than this is worth another route.
+#: A mean or a std whose bound is relatively wider than this is worth another route, which costs more for a mean.
 CANCELLED = 5e-14
+CANCELLED_STD = 2.5e-14
 #: The rms over |z| > REACH of a function of slope 1, and more.
 UNSEEN = 1e-160
-#: Places in z closer than this, relatively, are one; and what that may cost the forward moments.
-BLUR = 2.0**-46
+#: What kinks too close to be told apart may cost the forward moments.
 BLURRED = 1e-11
 
-
-@dataclass
-class _Nodes:
-    """A component on one mesh: f and f' at the nodes, and the root of its density."""
-
-    panels: Panels
-    f: Ball
-    slope: Ball
-    root: Ball
+Moments = tuple[Ball, Ball, Ball]
 
 
 class PanelIntegrals(Integrals):
     """Moments of components by panels of Gauss-Legendre nodes, integrals over the line by the trapezoidal rule."""
 
-    def moments_of_f(self, component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
-        return forward_moments(component, law)
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Component], Moments | Ball] = {}
+
+    def prepare(self, asked: Sequence[tuple[str, Component]], law: Normal) -> None:
+        """Integrate components together, so that what asks for them one by one finds them done."""
+        whole = [(direction, part) for direction, component in asked for part in parts(component)]
+        self._known.update(zip(whole, integrated(whole, law), strict=True))
+
+    def moments_of_f(self, component: Component, law: Normal) -> Moments:
+        known = self._known.get((FORWARD, component))
+        return integrated([(FORWARD, component)], law)[0] if known is None else known
 
     def rms_of_slope(self, component: Component, law: Normal) -> Ball:
-        return backward_std(component, law)
+        known = self._known.get((BACKWARD, component))
+        return integrated([(BACKWARD, component)], law)[0] if known is None else known
 
     def line(self, g) -> list[Ball]:
         return line_integral(g)
 
 
-def forward_moments(component: Component, law: Normal) -> tuple[Ball, Ball, Ball]:
-    """Return (mean, std, rms) of f(x) under the component's density, which integrates to 1."""
-    start = ball(component.f(Ball(law.mean), BALLS))
-    if law.std == 0.0:
-        return start, Ball(0.0), Ball(abs(start.mid), start.rad)
-    for nodes in _meshes(component, law):
-        steps = nodes.slope * law.std
-        jumps = _jumps_at_kinks(component, law, nodes.panels, nodes.f, steps)
-        g = _with_jumps(nodes.panels.antiderivative(steps), nodes.panels, jumps)
-        density = nodes.root.square()
-        g_mean = nodes.panels.integral(g * density)
-        spread, coarse_std = _rms(nodes.panels, (g - float(g_mean.mid)) * nodes.root)
-        std = _less_square(spread, float(g_mean.rad))
-        rms, coarse_rms = _rms(nodes.panels, nodes.f * nodes.root)
-        mean, coarse_mean = _mean(nodes.panels, nodes.f * density, float(rms.upper))
-        coarse = coarse_std | coarse_rms | coarse_mean | _uneven(nodes.panels, steps, density, float(std.upper))
-        nodes.panels.coarse = coarse
-    smooth = all(jump.mid == 0.0 for _, jump in jumps) and not nodes.panels.coarse.any()
-    routes = [mean]
-    if smooth and mean.mid != 0.0:  # an odd f already sums to exactly 0
-        routes.append(start + g_mean)
-        if component.weight is None and mean.rad > CANCELLED * abs(mean.mid):
-            routes.append(start + _curvature(component, law, nodes))
-    mean = min(routes, key=lambda route: (route.rad, route is not mean))
-    unseen = _unseen(component, law) * law.std
-    if std.rad > CANCELLED * std.mid:
-        plain, _ = _rms(nodes.panels, (nodes.f - float(mean.mid)) * nodes.root)
-        std = min(std, _less_square(plain, float(mean.rad)), key=lambda route: route.rad)
-    if _blurred(component, law):
-        unseen += BLURRED * float(rms.upper)
-        mean = Ball(mean.mid, mean.rad + BLURRED * float(rms.upper))
-        mass, height = _hidden(component, law)
-        mean = Ball(mean.mid, mean.rad + mass * height)
-        std = _off_by_square(std, 4.0 * mass * height * height)
-        highest = height + float(start.upper)
-        rms = _off_by_square(rms, mass * highest * highest)
+def integrated(asked: Sequence[tuple[str, Component]], law: Normal) -> list[Moments | Ball]:
+    """Return, for each component, (mean, std, rms) of f(x) forward, or sqrt(E[w f'^2]) backward."""
+    integrands: dict[tuple, Integrand] = {}
+    programs: dict[tuple, Program | None] = {}
+    places: dict[str, dict[tuple, list[int]]] = {FORWARD: {}, BACKWARD: {}}
+    for place, (direction, component) in enumerate(asked):
+        function = component.f, component.slope
+        if function not in programs:
+            programs[function] = recorded(component)
+        integrand = Integrand(component, law, programs[function])
+        integrands.setdefault(integrand.key, integrand)
+        places[direction].setdefault(integrand.key, []).append(place)
+    found: list = [None] * len(asked)
+    for directions, results in _EVALUATED.items():
+        wanted = [one for key, one in integrands.items() if {d for d in places if key in places[d]} == directions]
+        for batch in batches(wanted, results):
+            for direction in directions:
+                moments = _MOMENTS[direction](batch)
+                for integrand, its in zip(batch.integrands, moments, strict=True):
+                    for place in places[direction][integrand.key]:
+                        found[place] = its
+    return found
+
+
+def _settled(batch: Batch, moments: Callable, finished: Callable, rounds: int = ROUNDS) -> list:
+    """Return the moments of each component, on meshes that are halved where they are too coarse for it.
+
+    ``moments(batch)`` returns what a mesh says, and which panels are too coarse, a row a component;
+    ``finished(batch, said)`` makes a list of it.
+    """
+    said, coarse = moments(batch)
+    rough = coarse.any(axis=-1)
+    if rounds == 1 or len(batch.measure.panels) >= MOST_PANELS:
+        rough[:] = False
+    found = [None] * len(rough)
+    if not rough.all():
+        done = np.flatnonzero(~rough)
+        _place(found, done, finished(batch.of(done), [entries(x, done) for x in said]))
+    if rough.any():
+        for members, finer in batch.halved(np.flatnonzero(rough), coarse):
+            _place(found, members, _settled(finer, moments, finished, rounds - 1))
+    return found
+
+
+def _place(found: list, members: np.ndarray, parts: list) -> None:
+    for k, part in zip(members, parts, strict=True):
+        found[k] = part
+
+
+# --- forward ---
+
+
+def _forward(batch: Batch) -> list[Moments]:
+    """Return (mean, std, rms) of f(x) of each component under its density, which integrates to 1."""
+    if batch.law.std == 0.0:
+        return [_at_a_point(integrand.component, batch.law) for integrand in batch.integrands]
+    return _settled(batch, _forward_said, _forward_finished)
+
+
+def _at_a_point(component: Component, law: Normal) -> Moments:
+    """Return the moments where the input is constant."""
+    mean = ball(component.f(Ball(law.mean), BALLS))
+    return mean, Ball(0.0), Ball(abs(mean.mid), mean.rad)
+
+
+def _forward_said(batch: Batch) -> tuple[tuple[Ball, ...], np.ndarray]:
+    """Return mean, std and rms of f, the mean of g where f is smooth enough for it to be one of f - f(mean) too,
+    and which panels are too coarse."""
+    panels, mass, root = batch.measure.panels, batch.measure.mass, batch.measure.root
+    f, steps = batch.values[VALUE], batch.values[SLOPE] * batch.law.std
+    jumps = _jumps_at_kinks(batch, f, steps)
+    g = _with_jumps(panels.antiderivative(steps), jumps, panels.zero)
+    g_mean, _ = panels.total(g * mass)
+    spread, coarse_std = _rms(panels, (g - g_mean.mid[:, None, None]) * root)
+    std = _less_square(spread, g_mean.rad)
+    rms, coarse_rms = _rms(panels, f * root)
+    terms = f * mass
+    mean, unresolved = panels.total(terms)
+    coarse = coarse_std | coarse_rms | _coarse(terms, unresolved, rms.upper) | _uneven(batch.measure, steps, std.upper)
+    rough = coarse.any(axis=-1) | (False if jumps is None else (jumps.mid != 0.0).any(axis=-1))
+    return (mean, std, rms, Ball(g_mean.mid, np.where(rough, np.inf, g_mean.rad))), coarse
+
+
+def _forward_finished(batch: Batch, said: Sequence[Ball]) -> list[Moments]:
+    """Return the moments by the routes of the smallest bounds, with what lies out of sight allowed for."""
+    mean, std, rms, g_mean = said
+    f = batch.probed[VALUE]
+    start = Ball(f.mid[:, 0, 0], f.rad[:, 0, 0])
+    mean = _best_mean(batch, start, mean, g_mean)
+    std = _best_std(batch, mean, std)
+    for k, integrand in enumerate(batch.integrands):
+        if integrand.ground.blurred:
+            widened = _blurred(integrand, *(entries(b, k) for b in (start, mean, std, rms)))
+            for b, its in zip((mean, std, rms), widened, strict=True):
+                b.mid[k], b.rad[k] = its.mid, its.rad
+    unseen = _unseen(batch.probed[SLOPE]) * batch.law.std
     std, rms = Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
-    direct = hypot(mean, std)
-    return mean, std, rms if rms.rad <= direct.rad else direct
+    rms = _narrower(rms, _hypot(mean, std))
+    return list(zip(_each(mean), _each(std), _each(rms), strict=True))
 
 
-def _jumps_at_kinks(component: Component, law: Normal, panels: Panels, f: Ball, slope: Ball) -> list[tuple[Ball, Ball]]:
-    """Return (z, jump of f there) for each kink within reach; a jump that may be 0 is a ball around 0."""
-    kinks = _kinks(component, law)
-    if not kinks:
-        return []
-    jumps = panels.jumps(f, slope)
-    inner = {float(edge): at for at, edge in enumerate(panels.edges[1:-1])}
-    found = {}  # by edge: kinks that doubles cannot tell apart share one
-    for z in kinks:
-        at = inner.get(float(z.mid))
-        if at is not None:
-            mid, rad = float(jumps.mid[at]), float(jumps.rad[at])
-            found[at] = (z, Ball(mid, rad) if abs(mid) > rad else Ball(0.0, abs(mid) + rad))
-    return list(found.values())
+def _best_mean(batch: Batch, start: Ball, mean: Ball, g_mean: Ball) -> Ball:
+    """Return the mean as the integral of f, or as f(mean of x) plus the mean of g, or from f''."""
+    smooth = np.isfinite(g_mean.rad) & (mean.mid != 0.0)  # an odd f already sums to exactly 0
+    other = start + g_mean
+    best = _narrower(mean, Ball(other.mid, np.where(smooth, other.rad, np.inf)))
+    if batch.integrands[0].component.weight is None:
+        members = np.flatnonzero(smooth & (mean.rad > CANCELLED * np.abs(mean.mid)))
+        if len(members):
+            curved = entries(start, members) + _curvature(batch.of(members))
+            _put(best, members, _narrower(entries(best, members), curved))
+    return best
 
 
-def _with_jumps(g: Ball, panels: Panels, jumps: list[tuple[Ball, Ball]]) -> Ball:
+def _best_std(batch: Batch, mean: Ball, std: Ball) -> Ball:
+    """Return the std from g, or from f itself where g cancels more."""
+    members = np.flatnonzero(std.rad > CANCELLED_STD * std.mid)
+    if not len(members):
+        return std
+    part, centre = batch.of(members), entries(mean, members)
+    around = part.values[VALUE] - centre.mid[:, None, None]
+    plain = _less_square(_rms(part.measure.panels, around * part.measure.root)[0], centre.rad)
+    best = Ball(std.mid.copy(), std.rad.copy())
+    _put(best, members, _narrower(entries(best, members), plain))
+    return best
+
+
+def _put(x: Ball, members: np.ndarray, values: Ball) -> None:
+    x.mid[members], x.rad[members] = values.mid, values.rad
+
+
+def _jumps_at_kinks(batch: Batch, f: Ball, slope: Ball) -> Ball | None:
+    """Return the jump of f at each inner edge, 0 but at kinks; a jump that may be 0 is a ball around 0."""
+    if not any(len(integrand.ground.kinks) for integrand in batch.integrands):
+        return None
+    jumps, kinked = batch.measure.panels.jumps(f, slope), batch.kinked
+    clear = np.abs(jumps.mid) > jumps.rad
+    rad = np.where(clear, jumps.rad, np.abs(jumps.mid) + jumps.rad)
+    return Ball(np.where(kinked & clear, jumps.mid, 0.0), np.where(kinked, rad, 0.0))
+
+
+def _with_jumps(g: Ball, jumps: Ball | None, zero: int) -> Ball:
     """Add to g, which is 0 just left of z = 0, what f jumps by on the way."""
-    for z, jump in jumps:
-        side = (panels.z.mid > z.mid) * 1.0 if z.mid >= 0.0 else (panels.z.mid < z.mid) * -1.0
-        g = Ball(
-            g.mid + jump.mid * side, (g.rad + jump.rad * np.abs(side) + U * np.abs(g.mid) * (jump.mid != 0.0)) * GROW
-        )
-    return g
+    if jumps is None:
+        return g
+    sign = np.where(np.arange(g.mid.shape[-2]) < zero, -1.0, 1.0)[:, None]
+    rad = g.rad + _outwards(jumps.rad, zero)[..., None]
+    if not jumps.mid.any():
+        return Ball(g.mid, rad * GROW)
+    mid = g.mid + sign * _outwards(jumps.mid, zero)[..., None]
+    several = np.count_nonzero(jumps.mid, axis=-1)[..., None] - 1  # one jump is passed on as it is
+    rounded = several * U * _outwards(np.abs(jumps.mid), zero)
+    return Ball(mid, (rad + rounded[..., None] + U * np.abs(mid)) * GROW)
 
 
-def _curvature(component: Component, law: Normal, nodes: _Nodes) -> Ball:
+def _outwards(jumps: np.ndarray, zero: int) -> np.ndarray:
+    """Return, for each panel, the sum over the inner edges between it and z = 0, the edge at 0 being right of it."""
+    left = np.cumsum(jumps[..., : zero - 1][..., ::-1], axis=-1)[..., ::-1]
+    right = np.cumsum(jumps[..., zero - 1 :], axis=-1)
+    return np.concatenate([left, np.zeros_like(jumps[..., :1]), right], axis=-1)
+
+
+def _curvature(batch: Batch) -> Ball:
     r"""Return :math:`E f - f(\mu)` from f'', which keeps its digits where f is nearly linear.
 
     Taylor's formula with remainder gives, for a continuous f,
     :math:`E f = f(\mu) + \sigma^2\int f''(\mu + \sigma z) K(z)\,dz + \sigma\sum_k \Delta f'(k) K(z_k)`
     with :math:`K(z) = \varphi(z) - |z|\,\Phi(-|z|)`, and f' jumping at the kinks.
     """
-    panels = nodes.panels
-    x = Dual(Dual(panels.z * law.std + law.mean, Ball(1.0)), Dual(Ball(1.0), Ball(0.0)))
-    second = lift(lift(component.f(x, Duals(Duals(BALLS)))).slope).slope
-    flat = np.zeros(panels.z.mid.shape)
-    second = Ball(ball(second).mid + flat, ball(second).rad + flat)
-    total = panels.integral(second * _kernel(panels.z)) * law.std
-    for z, jump in _jumps_at_kinks(component, law, panels, nodes.slope, second * law.std):
-        total = total + jump * _kernel(z)
-    return total * law.std
+    panels, std = batch.measure.panels, batch.law.std
+    second = batch.bend()
+    total = panels.integral(second * batch.measure.kernel) * std
+    jumps = _jumps_at_kinks(batch, batch.values[SLOPE], second * std)
+    if jumps is not None:
+        parts = jumps * kernel(Ball(panels.edges[..., 1:-1], panels.radii[..., 1:-1]))
+        mid = parts.mid.sum(axis=-1)
+        several = np.maximum(np.count_nonzero(jumps.mid, axis=-1) - 1, 0)
+        rounded = several * U * np.abs(parts.mid).sum(axis=-1)
+        total = total + Ball(mid, (np.where(jumps.upper > 0.0, parts.rad, 0.0).sum(axis=-1) + rounded) * GROW)
+    return total * std
 
 
-def _kernel(z: Ball) -> Ball:
-    size = Ball(np.abs(z.mid), z.rad)
-    return BALLS.phi(size) - size * BALLS.Phi(-size)
+# --- backward ---
 
 
-def backward_std(component: Component, law: Normal) -> Ball:
-    """Return sqrt(E[w(z) f'(x)^2]), or of what the component puts in place of f'."""
-    for nodes in _meshes(component, law):
-        slope = nodes.slope
-        if component.slope is not None:
-            slope = ball(component.slope(nodes.panels.z * law.std + law.mean, BALLS)) + np.zeros(nodes.root.mid.shape)
-        std, nodes.panels.coarse = _rms(nodes.panels, slope * nodes.root)
-    if _blurred(component, law):
-        return Ball(std.mid, math.inf)  # a spike of f' between two doubles may be all there is
-    return Ball(std.mid, std.rad + _unseen(component, law))
+def _backward(batch: Batch) -> list[Ball]:
+    """Return sqrt(E[w(z) f'(x)^2]) of each component, or of what it puts in place of f'."""
+    return _settled(batch, _backward_said, _backward_finished)
 
 
-def _meshes(component: Component, law: Normal):
-    """Yield the component on finer and finer meshes, until no panel is marked coarse."""
-    panels = _first_mesh(component, law)
-    for _ in range(ROUNDS):
-        yield _on_nodes(component, law, panels)
-        if not panels.coarse.any() or len(panels.edges) > MOST_PANELS:
-            return
-        panels = panels.bisect(panels.coarse)
+def _backward_said(batch: Batch) -> tuple[tuple[Ball], np.ndarray]:
+    std, coarse = _rms(batch.measure.panels, batch.values[BACK] * batch.measure.root)
+    return (std,), coarse
 
 
-def _first_mesh(component: Component, law: Normal) -> Panels:
-    """Cut the line of z at the kinks, and at the scales on which f changes."""
-    if law.std == 0.0:
-        return Panels(*edges_for([], []))
-    features = [((x - law.mean) / law.std, scale / law.std) for x, scale in component.features]
-    kinks = [(float(z.mid), float(z.rad)) for z in _kinks(component, law)]
-    return Panels(*edges_for(kinks, features))
+def _backward_finished(batch: Batch, said: Sequence[Ball]) -> list[Ball]:
+    (std,) = said
+    rad = std.rad + _unseen(batch.probed[BACK]) * (batch.law.std != 0.0)
+    # a spike of f' between two doubles may be all there is
+    return _each(Ball(std.mid, np.where([one.ground.blurred for one in batch.integrands], np.inf, rad)))
 
 
-def _kinks(component: Component, law: Normal) -> list[Ball]:
-    """Return where f may jump in z: at its kinks, and at features too narrow for doubles to resolve."""
-    kinks = [(ball(kink) - law.mean) / law.std for kink in component.kinks]
-    centres = [((Ball(x) - law.mean) / law.std, scale / law.std) for x, scale in component.features]
-    return kinks + [z for z, scale in centres if scale < BLUR * abs(z.mid) < BLUR * REACH]
+# --- what both share ---
 
 
-def _blurred(component: Component, law: Normal) -> bool:
-    """Whether doubles cannot tell two kinks apart, or a feature from a jump, at this mean and std."""
-    if law.std == 0.0:
-        return False
-    places = sorted(float(z.mid) for z in _kinks(component, law) if abs(z.mid) < REACH)
-    merged = any(b - a <= BLUR * max(abs(a), abs(b)) for a, b in itertools.pairwise(places))
-    return merged or len(_kinks(component, law)) > len(component.kinks)
+def _each(x: Ball) -> list[Ball]:
+    return [Ball(mid, rad) for mid, rad in zip(x.mid.tolist(), x.rad.tolist(), strict=True)]
 
 
-def _hidden(component: Component, law: Normal) -> tuple[float, float]:
+def _rms(panels: Panels, roots: Ball) -> tuple[Ball, np.ndarray]:
+    """Return the rms of f from f times the root of the mass, and which panels are too coarse for it."""
+    scale = _power_of_two_near(np.abs(roots.mid).max(axis=(-2, -1)))
+    squares = roots.scaled(scale[..., None, None]).square()
+    total, unresolved = panels.total(squares, floor=1e-290 * scale * scale)
+    return BALLS.sqrt(total).scaled(1.0 / scale), _coarse(squares, unresolved, total.mid)
+
+
+def _coarse(terms: Ball, unresolved: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Mark the panels whose unresolved part matters to the whole and is more than rounding noise.
+
+    Rounding alone makes a panel look unresolved; halving cannot mend that.
+    """
+    marked = unresolved > FINE_ENOUGH * whole[..., None]
+    if marked.any():
+        noise = (NOISE * np.abs(terms.mid[marked]) + NOISE_OF_RADII * terms.rad[marked]).sum(axis=-1)
+        marked[marked] = unresolved[marked] > noise
+    return marked
+
+
+def _uneven(measure: Measure, steps: Ball, std: np.ndarray) -> np.ndarray:
+    """Mark the panels where g is too coarse: an error there moves g from there outwards."""
+    unresolved = measure.panels.unresolved(steps)
+    marked = unresolved * measure.beyond > FINE_ENOUGH * std[..., None]
+    if marked.any():
+        noise = NOISE * np.abs(steps.mid) + NOISE_OF_RADII * steps.rad
+        marked &= unresolved > measure.panels.half.mid[..., 0] * (noise @ rule().weights)
+    return marked
+
+
+def _less_square(x: Ball, shift) -> Ball:
+    """Return the ball of sqrt(x^2 - s^2) for some s in [0, shift]."""
+    least = np.maximum(x.mid - x.rad, 0.0)
+    low = np.sqrt(np.maximum(least - shift, 0.0)) * np.sqrt(least + shift)
+    return Ball(x.mid, np.maximum(x.rad, x.mid - low) * GROW)
+
+
+def _hypot(a: Ball, b: Ball) -> Ball:
+    """Return sqrt(a^2 + b^2); exact where one of them is exactly 0."""
+    scale = _power_of_two_near(np.maximum(a.upper, b.upper))
+    root = BALLS.sqrt(a.scaled(scale).square() + b.scaled(scale).square()).scaled(1.0 / scale)
+    for x, y in ((a, b), (b, a)):
+        nothing = (x.mid == 0.0) & (x.rad == 0.0)
+        root = Ball(np.where(nothing, np.abs(y.mid), root.mid), np.where(nothing, y.rad, root.rad))
+    return root
+
+
+def _power_of_two_near(size: np.ndarray) -> np.ndarray:
+    """Return the powers of two whose products with the sizes lie in [0.5, 1); 1 for what has no size."""
+    _, exponent = np.frexp(size)
+    return np.where((size > 0.0) & (size < np.inf), np.ldexp(1.0, np.clip(-exponent, -1020, 1020)), 1.0)
+
+
+def _narrower(a: Ball, b: Ball) -> Ball:
+    """Return, entry by entry, the ball of the smaller radius."""
+    second = b.rad < a.rad
+    return Ball(np.where(second, b.mid, a.mid), np.where(second, b.rad, a.rad))
+
+
+def _unseen(slopes: Ball) -> np.ndarray:
+    """Bound what lies beyond the reach of z, per unit of std: from the slopes around kinks and features."""
+    steepest = np.nan_to_num(slopes.upper, nan=math.inf).max(axis=(-2, -1))
+    return np.where(np.isfinite(steepest), UNSEEN * steepest, 0.0)
+
+
+def _blurred(integrand: Integrand, start: Ball, mean: Ball, std: Ball, rms: Ball) -> Moments:
+    """Widen the moments where doubles cannot tell two kinks apart, or a feature from a jump."""
+    mean = Ball(mean.mid, mean.rad + BLURRED * rms.upper)
+    unseen = BLURRED * rms.upper
+    mass, height = _hidden(integrand, start)
+    mean = Ball(mean.mid, mean.rad + mass * height)
+    std = _off_by_square(std, 4.0 * mass * height * height)
+    highest = height + start.upper
+    rms = _off_by_square(rms, mass * highest * highest)
+    return mean, Ball(std.mid, std.rad + unseen), Ball(rms.mid, rms.rad + unseen)
+
+
+def _hidden(integrand: Integrand, start: Ball) -> tuple[float, float]:
     """Bound the mass of what no panel resolves around features too narrow for doubles, and how far f strays there."""
-    start = ball(component.f(Ball(law.mean), BALLS))
+    component, law = integrand.component, integrand.law
     mass, height = 0.0, 0.0
     for x, scale in component.features:
-        z, width = (Ball(x) - law.mean) / law.std, 64.0 * scale / law.std
-        if not scale / law.std < BLUR * abs(z.mid) < BLUR * REACH:
+        z, width = standardised(x, law), 64.0 * scale / law.std
+        if not narrow(z, scale / law.std):
             continue
         near = Ball(x + scale * np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]))
         inside = ball(component.f(near, BALLS)) - start
@@ -220,66 +387,10 @@ def _off_by_square(x: Ball, change: float) -> Ball:
     return Ball(x.mid, max(high - float(x.mid), low) * GROW)
 
 
-def _on_nodes(component: Component, law: Normal, panels: Panels) -> _Nodes:
-    found = lift(component.f(Dual(panels.z * law.std + law.mean, Ball(1.0)), Duals(BALLS)))
-    density = BALLS.phi(panels.z)
-    if component.weight is not None:
-        density = density * component.weight(panels.z, BALLS)
-    flat = np.zeros(panels.z.mid.shape)
-    f, slope = (Ball(b.mid + flat, b.rad + flat) for b in (ball(found.value), ball(found.slope)))
-    return _Nodes(panels, f, slope, BALLS.sqrt(density))
-
-
-def _rms(panels: Panels, f: Ball) -> tuple[Ball, np.ndarray]:
-    """Return the root of the integral of f^2, and which panels are too coarse for it."""
-    scale = power_of_two_near(float(np.max(np.abs(f.mid))))
-    squares = f.scaled(scale).square()
-    total = panels.integral(squares, floor=1e-290 * scale * scale)
-    return BALLS.sqrt(total).scaled(1.0 / scale), _coarse(panels, squares, float(total.mid))
-
-
-def _mean(panels: Panels, f: Ball, size: float) -> tuple[Ball, np.ndarray]:
-    return panels.integral(f), _coarse(panels, f, size)
-
-
-def _coarse(panels: Panels, f: Ball, whole: float) -> np.ndarray:
-    """Mark the panels whose unresolved part matters to the whole and is more than rounding noise."""
-    unresolved = panels.unresolved(f)
-    return (unresolved > FINE_ENOUGH * whole) & (unresolved > _noise(panels, f))
-
-
-def _noise(panels: Panels, f: Ball) -> np.ndarray:
-    """Return what rounding alone makes each panel look unresolved by; halving cannot mend that."""
-    return panels.half.mid[:, 0] * ((NOISE * np.abs(f.mid) + NOISE_OF_RADII * f.rad) @ rule().weights)
-
-
-def _uneven(panels: Panels, steps: Ball, density: Ball, std: float) -> np.ndarray:
-    """Mark the panels where g is too coarse: an error there moves g from there outwards."""
-    mass = panels.half.mid[:, 0] * (density.mid @ rule().weights)
-    right = panels.edges[:-1] >= 0.0
-    beyond = np.where(right, np.cumsum(mass[::-1])[::-1], np.cumsum(mass))
-    unresolved = panels.unresolved(steps)
-    return (unresolved * np.sqrt(beyond) > FINE_ENOUGH * std) & (unresolved > _noise(panels, steps))
-
-
-def _less_square(x: Ball, shift: float) -> Ball:
-    """Return the ball of sqrt(x^2 - s^2) for some s in [0, shift]."""
-    least = max(float(x.mid - x.rad), 0.0)
-    low = np.sqrt(least - shift) * np.sqrt(least + shift) if least > shift else 0.0
-    return Ball(x.mid, max(float(x.rad), float(x.mid) - float(low)) * GROW)
-
-
-def _unseen(component: Component, law: Normal) -> float:
-    """Bound what lies beyond the reach of z, per unit of std: from the slopes around kinks and features."""
-    if law.std == 0.0:
-        return 0.0
-    kinks = [ball(kink).mid for kink in component.kinks]
-    near = [np.nextafter(kink, side) for kink in kinks for side in (-math.inf, math.inf)]
-    wide = [centre + scale * k for centre, scale in component.features for k in (-40.0, -2.0, 0.0, 2.0, 40.0)]
-    x = np.array([*near, *wide, law.mean])
-    if component.slope is not None:
-        slope = component.slope(Ball(x), BALLS)
-    else:
-        slope = lift(component.f(Dual(Ball(x), Ball(np.ones(len(x)))), Duals(BALLS))).slope
-    steepest = float(np.max(np.nan_to_num(ball(slope).upper, nan=math.inf)))
-    return UNSEEN * steepest if math.isfinite(steepest) else 0.0
+_MOMENTS = {FORWARD: _forward, BACKWARD: _backward}
+#: What is evaluated where these directions of a component are asked for.
+_EVALUATED = {
+    frozenset({FORWARD, BACKWARD}): (VALUE, SLOPE, BACK),
+    frozenset({FORWARD}): (VALUE, SLOPE),
+    frozenset({BACKWARD}): (BACK,),
+}

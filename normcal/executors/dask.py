@@ -25,7 +25,8 @@ PATIENCE = 10.0
 GLANCE = 2.0
 #: Whose remarks on what it mends itself, and on what is said in one message here, stay unsaid.
 LOGGERS = ("distributed", "tornado", "asyncio")
-
+#: What happens to connections, and passes when they are made anew.
+PASSING = (OSError, TimeoutError, concurrent.futures.CancelledError)
 #: Who is asked, beside the workers by their addresses.
 SCHEDULER = "scheduler"
 
@@ -38,6 +39,7 @@ class Dask(Executor):
     apart = True
     remote = True
     summary = "the workers of a Dask cluster"
+    advice = "Perhaps they run out of memory: 'dask worker' takes --memory-limit, and fewer --nthreads need less."
 
     def check(self, workers: int, cluster: str | None) -> None:
         super().check(workers, cluster)
@@ -53,6 +55,9 @@ class Dask(Executor):
             ) from None
         _reach(cluster)
         return _Cluster(distributed, cluster, say)
+
+    def entry(self) -> Callable[[Call], Reply]:
+        return work
 
     def capacity(self, running) -> int:
         return running.threads()
@@ -75,7 +80,6 @@ def work(call: Call) -> Reply:
     return replace(executor.work(call), worker=distributed.get_worker().address)
 
 
-Dask.work = staticmethod(work)
 EXECUTOR = Dask()
 
 
@@ -112,31 +116,36 @@ def _reach(address: str) -> None:
         raise Lost(f"The cluster {address} cannot be reached: {reason}.", ACCEPTED) from None
 
 
-def _knock(distributed, address: str) -> None:
-    """Ask who is there; the client itself would wait for a word from a stranger for ever."""
-
+def _knock(distributed, address: str) -> dict:
+    """Ask who is there, and of what versions; the client itself would wait for a stranger's word for ever."""
     secret = address.startswith("tls")
-    arguments = distributed.Security().get_connection_args("client")
-    if secret and arguments.get("ssl_context") is None:
-        raise Lost(
-            f"The cluster {address} cannot be used: no certificates are configured.",
-            "Dask reads them from its own configuration: distributed.comm.tls.",
-        )
 
     async def asked() -> dict:
+        arguments = distributed.Security().get_connection_args("client")
+        if secret and arguments.get("ssl_context") is None:
+            raise Lost(
+                f"The cluster {address} cannot be used: no certificates are configured.",
+                "Dask reads them from its own configuration: distributed.comm.tls.",
+            )
         async with distributed.rpc(address, timeout=PATIENCE, connection_args=arguments) as there:
-            return await asyncio.wait_for(there.identity(), PATIENCE)
+            return await there.identity() | await there.versions(packages=list(_libraries()))
+
+    async def in_time() -> dict:
+        return await asyncio.wait_for(asked(), PATIENCE)
 
     try:
-        with concurrent.futures.ThreadPoolExecutor(1) as aside:  # where a notebook's loop does not run
-            found = aside.submit(asyncio.run, asyncio.wait_for(asked(), PATIENCE)).result()
+        with concurrent.futures.ThreadPoolExecutor(1) as aside:  # in a notebook, a loop runs on this thread
+            found = aside.submit(lambda: asyncio.run(in_time())).result()
+    except Lost:
+        raise
     except TimeoutError:
         reason = f"what listens there did not answer within {PATIENCE:g} s"
     except Exception as problem:
-        reason = "what listens there does not answer as a Dask scheduler" + f" ({_reason(problem)})" * secret
+        reason = "what listens there does not answer as a Dask scheduler"
+        reason = f"no secure connection can be made ({_reason(problem)})" if secret else reason
     else:
         if found.get("type") == "Scheduler":
-            return
+            return found
         reason = f"it is the address of a {str(found.get('type')).lower()}"
     raise Lost(f"The cluster {address} cannot be used: {reason}.", ACCEPTED)
 
@@ -154,22 +163,25 @@ class _Cluster(concurrent.futures.Executor):
         self._looked = self._well = time.monotonic()
         self.client = None
         try:
-            _knock(distributed, address)
-            self.client = self._connected()
+            self._check_installed(SCHEDULER, _knock(distributed, address))  # it, too, reads what it passes on
+            self.client = self._introduced()
             self._pool = self.client.get_executor(pure=False)
             self._await_workers()
         except BaseException:
             self.shutdown()
             raise
 
-    def _connected(self):
+    def _introduced(self):
         """Return a client of the scheduler."""
+        client = object.__new__(self.distributed.Client)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions that differ, which are compared here
-                return self.distributed.Client(self.address, timeout=PATIENCE, set_as_default=False, name="normcal")
+                client.__init__(self.address, timeout=PATIENCE, set_as_default=False, name="normcal")
         except Exception as problem:
+            client.status = "closed"  # or it would wait for its end, with a traceback, when it is collected
             raise Lost(f"The cluster {self.address} cannot be used: {_reason(problem)}.", ACCEPTED) from None
+        return client
 
     def _await_workers(self) -> None:
         if self.threads(now=True):
@@ -209,44 +221,38 @@ class _Cluster(concurrent.futures.Executor):
         if not now and time.monotonic() - self._looked < GLANCE:
             return self._count
         self._looked = time.monotonic()
-        found = self._workers()
-        self._check_versions(found.keys() - self._checked)
-        self._count = sum(found.values())
+        found: dict[str, int] = {}
+        if self._connected():
+            with contextlib.suppress(*PASSING):  # of a scheduler that does not answer now, hear later
+                found = self._ask(self.client.scheduler.ncores)
+                self._check_versions(found.keys() - self._checked)
+        self._count = sum(threads for worker, threads in found.items() if worker in self._checked)
         if self._count:
             self._well = time.monotonic()
         elif time.monotonic() - self._well > PATIENCE:
-            raise self._loss()
+            raise self._loss(found)
         return self._count
 
-    def _workers(self) -> dict[str, int]:
-        """Return the threads of each worker; of a scheduler that does not answer, none."""
-        if not self._connected_still():
-            return {}
-        try:
-            return self._ask(self.client.scheduler.ncores)
-        except Exception:
-            return {}
-
-    def _connected_still(self) -> bool:
+    def _connected(self) -> bool:
         return self.client.status == "running"
 
-    def _loss(self) -> Lost:
-        if not self._connected_still():
+    def _loss(self, found: Collection[str]) -> Lost:
+        if not self._connected():
             return Lost(f"The connection to the cluster {self.address} was lost.", "Is its scheduler still running?")
+        if found:
+            return Lost(f"The workers of the cluster {self.address} do not answer.", "Restart them.")
         return Lost(f"The cluster {self.address} has no workers.", f"Start one: dask worker {self.address}")
 
     def mend(self, problem: Exception) -> None:
         """Wait until the cluster can go on after a failure, or raise Lost."""
-        from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
-        passing = (KilledWorker, CommClosedError, concurrent.futures.CancelledError, OSError, TimeoutError)
-        while not self._connected_still():
+        while not self._connected():
             self.threads(now=True)
             time.sleep(0.2)
         self._checked.clear()
         self.threads(now=True)
-        if isinstance(problem, passing):
+        if isinstance(problem, (KilledWorker, *PASSING)):
             return
         raise Lost(
             f"The cluster {self.address} cannot run the task: {_reason(problem)}.",
@@ -258,7 +264,6 @@ class _Cluster(concurrent.futures.Executor):
         if not workers:
             return
         told = self._ask(self.client.get_versions, packages=list(_libraries()))
-        self._check_installed(SCHEDULER, told["scheduler"])  # it, too, reads what it passes on
         for worker in sorted(workers & told["workers"].keys()):
             self._check_installed(worker, told["workers"][worker])
         self._check_normcal(SCHEDULER, self._ask(self.client.run_on_scheduler, function=_probe()))
@@ -272,7 +277,9 @@ class _Cluster(concurrent.futures.Executor):
         """Compare what Dask itself knows of another side."""
         found = {name: told["packages"].get(package) for package, name in _libraries().items()}
         found["Python"] = ".".join(told["host"]["python"].split(".")[:2])
-        executor.check_versions(self._called(who), {**executor.versions(), **found})
+        found["Dask"] = told["packages"]["distributed"]
+        mine = {**executor.versions(), "Dask": self.distributed.__version__}
+        executor.check_versions(self._called(who), {**mine, **found}, mine)
 
     def _check_normcal(self, who: str, theirs: dict[str, str] | Exception) -> None:
         """Compare what normcal says of another side."""

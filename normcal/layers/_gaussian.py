@@ -7,12 +7,15 @@ of repeated integrals follow a continued fraction of positive terms (DLMF 7.18 i
 
 from __future__ import annotations
 
+import functools
 import math
 
-from normcal.numerics.balls import BALLS, TINY, Ball, U, ball
+from normcal.numerics.balls import BALLS, GROW, TINY, Ball, U, ball
 
 _TAIL = -2.5
-_TERMS = 90
+#: The relative error of one operation, and a little more.
+_ROUNDED = 0.51 * U
+_TWO_PI = Ball(6.283185307179586, 2.5e-16)
 #: Left of this even the tail behind t is below the smallest double.
 _NOTHING = -39.5
 
@@ -25,13 +28,19 @@ def excess(t: Ball) -> tuple[Ball, Ball]:
     (0.398942280401, 0.5)
     """
     t = ball(t)
-    centre = Ball(t.mid)
+    return _excess(float(t.mid), float(t.rad))
+
+
+@functools.lru_cache(maxsize=256)  # a clipped function asks for its ends several times, in both directions
+def _excess(mid: float, rad: float) -> tuple[Ball, Ball]:
+    t, centre = Ball(mid, rad), Ball(mid)
     if t.mid + t.rad < _NOTHING:
         return Ball(0.0, TINY), Ball(0.0, TINY)
     if t.mid < _TAIL:
         below = BALLS.Phi(centre)
-        first = below * _ratio(-centre, 1)
-        second = first * _ratio(-centre, 2) * 2.0
+        once, twice = _ratios(-t.mid, 2)
+        first = below * once
+        second = first * twice * 2.0
     else:
         density, below = BALLS.phi(centre), BALLS.Phi(centre)
         first = density + centre * below
@@ -43,20 +52,6 @@ def excess(t: Ball) -> tuple[Ball, Ball]:
         Ball(first.mid, first.rad + t.rad * below_top),
         Ball(second.mid, second.rad + 2.0 * t.rad * float(first.upper) * steepest),
     )
-
-
-def _ratio(s: Ball, n: int) -> Ball:
-    r"""Return :math:`I_n(s) / I_{n-1}(s)` of the repeated integrals of the upper tail at s > 0.
-
-    :math:`I_0(s) = \Phi(-s)`, :math:`I_n(s) = \int_s^\infty I_{n-1}`, and the ratio is the
-    continued fraction :math:`1/(s + (n+1)/(s + (n+2)/(s + \cdots)))`.
-    """
-    # all terms are positive, so that consecutive convergents enclose the limit
-    inner, after = s, float(s.mid) + (n + _TERMS + 1) / float(s.mid)
-    for k in range(n + _TERMS, n, -1):
-        inner, after = s + k / inner, float(s.mid) + k / after
-    found = 1.0 / inner
-    return Ball(found.mid, found.rad + abs(found.mid - 1.0 / after))
 
 
 def powers(t: Ball, most: int) -> list[Ball]:
@@ -73,7 +68,7 @@ def powers(t: Ball, most: int) -> list[Ball]:
     found = [BALLS.Phi(t)]
     if t.mid < -0.5:
         within = [BALLS.Phi(centre)]
-        for k, ratio in enumerate(_ratios(-centre, most), start=1):
+        for k, ratio in enumerate(_ratios(-t.mid, most), start=1):
             within.append(within[-1] * ratio * float(k))
     else:
         within = [BALLS.Phi(centre), BALLS.phi(centre) + centre * BALLS.Phi(centre)]
@@ -87,24 +82,31 @@ def powers(t: Ball, most: int) -> list[Ball]:
     return found
 
 
-def _ratios(s: Ball, most: int) -> list[Ball]:
-    """Return I_k(s)/I_{k-1}(s) for k = 1 .. ``most`` at s > 0; see ``_ratio``."""
-    at = float(s.mid)
-    near = most + 200
-    low, high = at, math.inf  # consecutive convergents enclose the limit
-    for k in range(near + int(1500.0 / min(at, 25.0) ** 2), near, -1):
-        low, high = at + k / high, at + k / low
-    # each step in doubles adds 2 roundings and passes on what came in, damped by 1 - s/inner
-    inner = Ball(low, high - low + 1e-12 * high)
+def _ratios(s: float, most: int) -> list[Ball]:
+    r"""Return :math:`I_k(s)/I_{k-1}(s)` for k = 1 .. ``most`` of the repeated integrals of the upper tail at s > 0.
+
+    :math:`I_0(s) = \Phi(-s)`, :math:`I_k(s) = \int_s^\infty I_{k-1}`, and the ratio is the
+    continued fraction :math:`1/(s + (k+1)/(s + (k+2)/(s + \cdots)))`.
+    """
+    s = float(s)
+    last = most + int((22.0 / s + math.sqrt(most)) ** 2) + 10
+    # all terms are positive, so that consecutive convergents enclose the limit; ``gap`` is what lies between them
+    inner, after, gap, off = s + last / s, s, last / s, U
+    for k in range(last - 1, most, -1):
+        gap *= k / (inner * after)
+        part, after = k / inner, s + k / after
+        inner = s + part
+        off = part * (off + _ROUNDED) / inner + _ROUNDED  # relative; what came in is damped
+    tail = Ball(inner, (off * inner + 1.01 * gap) * GROW)
     found = []
-    for k in range(near, 0, -1):
-        ratio = 1.0 / inner
-        if k <= most:
-            found.append(ratio)
-        inner = s + k * ratio
+    for k in range(most, 0, -1):
+        ratio = 1.0 / tail
+        found.append(ratio)
+        tail = s + k * ratio
     return found[::-1]
 
 
+@functools.cache
 def unit_rule() -> tuple[Ball, Ball]:
     """Return nodes and weights of the Gauss-Legendre rule on [0, 1].
 
@@ -141,18 +143,21 @@ def owens_step(h: Ball, start: Ball, width: Ball) -> Ball:
     r"""Return :math:`T(h, a + w) - T(h, a)` for 0 <= a <= a + w <= 1, relatively accurate however small w is.
 
     The integrand is analytic within distance 1 of [0, 1] and varies on the scale 1/h, so
-    Gauss-Legendre panels no longer than either leave a relative error far below rounding
+    Gauss-Legendre panels no longer than either leave a relative error far below rounding; at h = 0 the
+    integral is a difference of arc tangents, which is one of them
     (Owen 1956, Tables for computing bivariate normal probabilities, doi:10.1214/aoms/1177728074).
 
     >>> found = owens_step(Ball(0.0), Ball(0.0), Ball(1e-9))
     >>> bool(abs(found.mid * 6.283185307179586 / 1e-9 - 1.0) < 1e-14)
     True
     """
+    h, start, width = ball(h), ball(start), ball(width)
+    if h.mid == 0.0 == h.rad:
+        return BALLS.arctan(width / (start * (start + width) + 1.0)) / _TWO_PI
     import numpy as np
 
     from normcal.numerics.panels import rule
 
-    h, start, width = ball(h), ball(start), ball(width)
     reach = min(1.0, 40.0 / max(float(abs(h.mid) * width.mid), 1e-300))
     count = 2 + int(abs(float(h.mid)) * float(width.mid) * reach)
     left = np.arange(count)[:, None] * (reach / count)

@@ -76,9 +76,11 @@ def rms_of_output(spaces: Sequence[Space], law: Normal, eps: float, q, m) -> Bal
     scale = scale_of(law.std, math.sqrt(eps))
     std, eps = law.std * scale, eps * scale * scale
 
+    stack = _Stack(spaces, std, m)
+
     def integrand(s):
-        exponent, parts = _tilted(spaces, s, std, eps, m)
-        return [m.exp(exponent) * sum((r * space.share for space, _, r in parts), _zero())]
+        exponent, _, r = stack.tilted(s, eps, m)
+        return [m.exp(exponent) * _across(r * stack.share)]
 
     return m.sqrt(q.line(integrand)[0]) * std
 
@@ -97,35 +99,51 @@ def rms_of_gradient(spaces: Sequence[Space], law: Normal, eps: float, q, m) -> B
     scale = scale_of(law.std, math.sqrt(eps))
     std, eps = law.std * scale, eps * scale * scale
 
+    stack = _Stack(spaces, std, m)
+
     def integrand(s):
-        exponent, parts = _tilted(spaces, s, std, eps, m)
-        own = sum((((grown * 0.5 + 1.0) * r).square() * space.share for space, grown, r in parts), _zero())
-        kept = sum((r * space.share for space, _, r in parts), _zero())
-        spread = sum((grown * (grown * r) * (0.5 * space.dimension) for space, grown, r in parts), _zero())
+        exponent, grown, r = stack.tilted(s, eps, m)
+        own = _across(((grown * 0.5 + 1.0) * r).square() * stack.share)
+        kept, spread = _across(r * stack.share), _across(grown * (grown * r) * stack.halved)
         return [m.exp(exponent) * (own + kept * spread * 0.25)]
 
     return m.sqrt(q.line(integrand)[0]) * scale
 
 
-def _tilted(spaces, s, std: float, eps: float, m):
-    """Return log(t G(t)) at t = e^s, and (space, Lambda, r) of every space."""
+class _Stack:
+    """The eigenspaces in columns, so that one operation serves all of them at all points: (spaces, points)."""
+
+    def __init__(self, spaces: Sequence[Space], std: float, m) -> None:
+        from normcal.numerics.balls import Ball
+
+        there = [space for space in spaces if space.dimension]
+        self.pull = _column([space.value for space in there]) * (Ball(std).square() * 2.0)
+        self.share = _column([space.share for space in there])
+        self.halved = _column([Ball(0.5 * space.dimension) for space in there])
+
+    def tilted(self, s, eps: float, m) -> tuple[Ball, Ball, Ball]:
+        """Return log(t G(t)) at t = e^s, and Lambda and r of every space."""
+        t = m.exp(s)
+        grown = t * self.pull
+        return s - t * eps - _across(m.log1p(grown) * self.halved), grown, 1.0 / (grown + 1.0)
+
+
+def _column(balls: Sequence[Ball]) -> Ball:
+    import numpy as np
+
     from normcal.numerics.balls import Ball
 
-    t = m.exp(s)
-    variance = Ball(std).square() * 2.0
-    exponent, parts = s - t * eps, []
-    for space in spaces:
-        if space.dimension:
-            grown = t * (variance * space.value)
-            exponent = exponent - m.log1p(grown) * (0.5 * space.dimension)
-            parts.append((space, grown, 1.0 / (grown + 1.0)))
-    return exponent, parts
+    return Ball(*(np.array([[float(getattr(x, part))] for x in balls]) for part in Ball.__slots__))
 
 
-def _zero():
-    from normcal.numerics.balls import Ball
+def _across(terms: Ball) -> Ball:
+    """Return the sum over the first axis."""
+    import numpy as np
 
-    return Ball(0.0)
+    from normcal.numerics.balls import GROW, Ball, U
+
+    mid, size = terms.mid.sum(axis=0), np.abs(terms.mid).sum(axis=0)
+    return Ball(mid, (terms.rad.sum(axis=0) + 0.5 * (len(terms.mid) - 1) * U * size) * GROW)
 
 
 # -- no mean removed: y = x / sqrt(|x|^2 / M + eps) ------------------------------------------------

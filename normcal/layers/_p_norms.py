@@ -11,14 +11,14 @@ from collections.abc import Callable
 import numpy as np
 
 from normcal.numerics.balls import BALLS, GROW, Ball, U, ball
+from normcal.numerics.laplace import in_rows, log_of
 
 #: Gauss-Legendre nodes on a panel: the fine rule, and the coarse one that it is compared with.
 NODES = (20, 15)
 #: Panels go down to this size of x, in stds, and 13 stds beyond the mean and more.
 NEAREST, REACH = 1e-12, 13.0
-
-#: Exponentials that are held in memory together.
-AT_ONCE = 500_000
+#: log(tv) is kept below this, and what (tv)^k e^(-tv) is then at most: less is no number that matters.
+FARTHEST, NOTHING = 6.3, 1e-228
 
 
 def root(x: float, p: float) -> Ball:
@@ -138,18 +138,20 @@ class _Nodes:
 
     def product(self, log_t, n: int, b: Ball) -> Ball:
         """Return (M_(b+1) M_0 + (n - 1) M_b M_1) M_0^(n-2) at an array of log t, a few at a time."""
-        few = max(AT_ONCE // len(self.w), 1)
-        found = [self._product(log_t[i : i + few], n, b) for i in range(0, len(log_t), few)]
-        return Ball(np.concatenate([f.mid for f in found]), np.concatenate([f.rad for f in found]))
+
+        def work(few, _):
+            found = self._product(few, n, b)
+            return found.mid, found.rad
+
+        return Ball(*in_rows(log_t, len(self.w), work))
 
     def _product(self, log_t, n: int, b: Ball) -> Ball:
-        log_tv = np.minimum(log_t[:, None] + self.log_v, 700.0)
+        log_tv = np.minimum(log_t[:, None] + self.log_v, FARTHEST)
         tv = np.exp(log_tv)
         off = self.blur + U * (np.abs(log_tv) + np.abs(log_t)[:, None])  # relative, of tv
-        decay = np.exp(-tv)
-        whole = self._sum(decay, self.error + tv * off)
+        whole = self._sum(np.exp(-tv), self.error + tv * off)
         missing = self._sum(-np.expm1(-tv), self.error + off)
-        log = _log(missing, whole)
+        log = log_of(missing, whole)
 
         def moment(k: Ball) -> Ball:
             power = float(k.mid)
@@ -163,8 +165,8 @@ class _Nodes:
         """Return the expectation of values that are off by so much each; NumPy sums pairwise."""
         terms = values * self.w
         total = terms.sum(axis=1)
-        rad = (terms * relative).sum(axis=1) + total * U * (16.0 + math.log2(len(self.w)))
-        return Ball(total, rad * GROW + 1e-300)
+        rad = np.matmul(values * relative, self.w) + total * U * (16.0 + math.log2(len(self.w)))
+        return Ball(total, rad * GROW + NOTHING)
 
 
 def _edges(p: float, centre: float, reach: float, *, far: bool):
@@ -177,12 +179,3 @@ def _edges(p: float, centre: float, reach: float, *, far: bool):
     while edges[-1] > NEAREST:
         edges.append(edges[-1] - min(1.0, edges[-1] * (1.0 - 1.0 / ratio)))
     return np.array([*edges, 0.0])[::-1]
-
-
-def _log(missing: Ball, whole: Ball) -> Ball:
-    """Return log M_0 from 1 - M_0 where that is small, else from M_0."""
-    near = missing.mid < 0.5
-    left = BALLS.log1p(-Ball(np.where(near, missing.mid, 0.0), np.where(near, missing.rad, 0.0)))
-    mid = np.log(np.maximum(whole.mid, 1e-300))
-    rad = whole.rad / np.maximum(whole.mid - whole.rad, 1e-300) + 6.0 * U * np.abs(mid)
-    return Ball(np.where(near, left.mid, mid), np.where(near, left.rad, rad))

@@ -14,6 +14,8 @@ Reference: Hoeffding 1940, Massstabinvariante Korrelationstheorie.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import ClassVar
@@ -68,6 +70,17 @@ class PiecewiseLinear(Jumping):
                 total = slope * slope * piece.mass() * (1.0 if piece.unit is None else piece.width) + total
         return m.sqrt(total)
 
+    @functools.cached_property
+    def lines(self) -> tuple[list, list, list]:
+        """The ends of the lines, a point inside each, and their slopes, as balls."""
+        from normcal.numerics.balls import BALLS, Ball, ball
+        from normcal.numerics.duals import Dual, Duals, lift
+
+        ends = [-math.inf, *sorted({float(x) for x in self.kinks}), math.inf]
+        inside = [_between(a, b) for a, b in itertools.pairwise(ends)]
+        slopes = [ball(lift(self.f(Dual(Ball(x), Ball(1.0)), Duals(BALLS))).slope) for x in inside]
+        return ends, inside, slopes
+
 
 class _Lines:
     """The pieces of a layer under a law: weights of f' and where they lie."""
@@ -78,9 +91,7 @@ class _Lines:
         if law.std == 0.0:
             raise Unsupported("the formula divides by the std, which is 0")
         self.layer, self.law, self.m = layer, law, m
-        self.ends = [-math.inf, *sorted({float(x) for x in layer.kinks}), math.inf]
-        self.inside = [_between(a, b) for a, b in zip(self.ends, self.ends[1:], strict=False)]
-        self.slopes = [self.derivative(x) for x in self.inside]
+        self.ends, self.inside, self.slopes = layer.lines
         z = [Ball(x) if math.isinf(x) else _standardised(x, law) for x in self.ends]
         self.pieces = [
             _Piece(a, b, (Ball(right) - left) / law.std, Ball(right) - left, m)
@@ -92,12 +103,6 @@ class _Lines:
         from normcal.numerics.balls import Ball, ball
 
         return ball(f(Ball(x), self.m))
-
-    def derivative(self, x: float):
-        from normcal.numerics.balls import Ball, ball
-        from normcal.numerics.duals import Dual, Duals, lift
-
-        return ball(lift(self.layer.f(Dual(Ball(x), Ball(1.0)), Duals(self.m))).slope)
 
     def height(self, k: int):
         """Return by how much f jumps at the k-th kink: a ball of exactly 0 where no jump is declared."""
@@ -194,7 +199,9 @@ class _Piece:
         """Return the probability of the piece; of a narrow one, divided by its width."""
         m = self.m
         if self.unit is not None:
-            return self.average(m.phi)
+            from normcal.layers._gaussian import average
+
+            return average(m.phi, self.a, self.width)
         if self.leftmost or self.rightmost:
             return 1.0 if self.leftmost and self.rightmost else m.Phi(self.b) if self.leftmost else m.Phi(-self.a)
         if self.b.mid <= 0.0:
@@ -206,7 +213,7 @@ class _Piece:
     def below(self):
         r"""Return :math:`\int_a^b \Phi`."""
         if self.unit is not None:
-            return self.average(self.m.Phi)
+            return (self._left * self._rule[1]).sum()
         if self.leftmost:
             return _first(self.b)
         return _area(self.a, self.b, self.width)
@@ -214,7 +221,7 @@ class _Piece:
     def above(self):
         r"""Return :math:`\int_a^b (1 - \Phi)`."""
         if self.unit is not None:
-            return self.average(lambda z: self.m.Phi(-z))
+            return (self._right * self._rule[1]).sum()
         if self.rightmost:
             return _first(-self.a)
         return _area(-self.b, -self.a, self.width)
@@ -239,7 +246,7 @@ class _Piece:
         from normcal.numerics.balls import ball
 
         if self.unit is not None:
-            return _narrow_variance(self.a, self.width, self.m)
+            return self._narrow_variance()
         if self.leftmost and self.rightmost:
             return ball(1.0)
         if self.leftmost:
@@ -250,10 +257,37 @@ class _Piece:
             return _wide_variance(-self.b, -self.a, self.width, self.m)
         return _wide_variance(self.a, self.b, self.width, self.m)
 
-    def average(self, f):
-        from normcal.layers._gaussian import average
+    def _narrow_variance(self):
+        r"""Return the variance over the squared width, from :math:`Y = (\min(Z, b) - a)_+/w` or its mirror image.
 
-        return average(f, self.a, self.width)
+        :math:`E Y = \int_0^1 P(Y > v)\,dv` and :math:`E Y^2 = 2\int_0^1 v P(Y > v)\,dv`, so that for any c
+        :math:`\operatorname{Var} Y = 2\int_0^1 (v - c) P(Y > v)\,dv + c^2 - (E Y - c)^2`. On the side where Y is mostly
+        0, and with c next to its mean, nothing cancels.
+        """
+        from normcal.numerics.balls import Ball
+
+        nodes, weights = self._rule
+        beyond, reach = (self._right, nodes) if self.a.mid + self.b.mid >= 0.0 else (self._left, 1.0 - nodes)
+        shares = beyond * weights
+        mean = shares.sum()
+        variance = (shares * (reach - mean.mid)).sum() * 2.0 + Ball(mean.mid).square()
+        return Ball(variance.mid, variance.rad + mean.rad * mean.rad)
+
+    @functools.cached_property
+    def _rule(self):
+        from normcal.layers._gaussian import unit_rule
+
+        return unit_rule()
+
+    @functools.cached_property
+    def _left(self):
+        r""":math:`\Phi` at the nodes of a narrow piece."""
+        return self.m.Phi(self.a + self.width * self._rule[0])
+
+    @functools.cached_property
+    def _right(self):
+        r""":math:`1 - \Phi` at the nodes of a narrow piece."""
+        return self.m.Phi(-(self.a + self.width * self._rule[0]))
 
 
 def _first(t):
@@ -290,19 +324,6 @@ def _wide_variance(a, b, width, m):
         return _clipped(-a, m) + _clipped(-b, m) - 2.0 * (square + width * high - low * high)
     outside = _clipped(a, m) + _clipped(-b, m) - 2.0 * m.Phi(a) - 2.0 * m.Phi(-b)
     return 1.0 + outside + 2.0 * (_first(a) * _first(-b))
-
-
-def _narrow_variance(a, width, m):
-    r"""Return :math:`\frac{2}{w^2}\int_a^{a+w} \Phi(-t)\int_a^t \Phi(s)\,ds\,dt` by a grid of nodes."""
-    import numpy as np
-
-    from normcal.layers._gaussian import unit_rule
-    from normcal.numerics.balls import Ball
-
-    v, weight = unit_rule()
-    u, its_weight = (Ball(each.mid[:, None], np.reshape(each.rad, (-1, 1))) for each in (v, weight))
-    values = m.Phi(-(a + width * u)) * u * its_weight * (m.Phi(a + width * (u * v)) * weight)
-    return 2.0 * values.sum()
 
 
 def _standardised(x: float, law):

@@ -255,8 +255,7 @@ class _Powers:
 
     def _near(self, log_s, n: int) -> Ball:
         """(G - e^{-s})/s^2 without cancellation."""
-        at = self.nodes.at(Ball(log_s - math.log(n)))
-        at.off = (np.abs(log_s) + 2.0 * math.log(n) + 12.0) * U
+        at = self.nodes.at(Ball(log_s - math.log(n)), (np.abs(log_s) + 2.0 * math.log(n) + 12.0) * U)
         s = at.t * float(n)
         return difference(at, n, math.inf) / s / s
 

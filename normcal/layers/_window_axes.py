@@ -7,6 +7,7 @@ An axis has a ``side`` (positions), ``outputs`` (windows), ``most`` (entries of 
 from __future__ import annotations
 
 import collections
+import functools
 import math
 from dataclasses import dataclass
 
@@ -101,12 +102,7 @@ class Strip:
     @property
     def counts(self) -> dict[tuple[int, int], int]:
         """How many windows there are of each (entries, entries that count with the padding)."""
-        first, last = self._interior()
-        found = collections.Counter(self._sizes(i) for i in range(first))
-        if last >= first:
-            found[self.kernel, self.kernel] += last - first + 1
-        found.update(self._sizes(i) for i in range(max(last + 1, first), self.outputs))
-        return dict(found)
+        return _counted(self)
 
     def check(self, layer: str) -> None:
         """Refuse a map that holds no window, a window of padding alone, and more borders than can be counted."""
@@ -160,6 +156,16 @@ class Strip:
         return (starts + np.arange(self.kernel) * self.dilation < self.length + self.padding).sum(axis=1)
 
 
+@functools.lru_cache(maxsize=64)  # a map has the same axis several times, and every moment asks for it
+def _counted(strip: Strip) -> dict[tuple[int, int], int]:
+    first, last = strip._interior()
+    found = collections.Counter(map(strip._sizes, range(first)))
+    if last >= first:
+        found[strip.kernel, strip.kernel] += last - first + 1
+    found.update(map(strip._sizes, range(max(last + 1, first), strip.outputs)))
+    return dict(found)
+
+
 @dataclass(frozen=True)
 class Parts:
     """The windows of adaptive pooling: window i of o covers floor(i L/o) to ceil((i + 1) L/o) of L entries.
@@ -183,8 +189,17 @@ class Parts:
 
     @property
     def counts(self) -> dict[tuple[int, int], int]:
-        """How many windows there are of each (entries, entries)."""
-        return dict(collections.Counter((end - start,) * 2 for start, end in self._bounds()))
+        """How many windows there are of each (entries, entries).
+
+        With L = q o + r, window i has q + 1 entries where i r mod o is at most o - r, else q + 2; i r mod o
+        takes each multiple of gcd(r, o) as often as that is.
+        """
+        whole, rest = divmod(self.length, self.outputs)
+        if not rest:
+            return {(whole, whole): self.outputs}
+        larger = rest - math.gcd(rest, self.outputs)
+        sizes = {whole + 1: self.outputs - larger, whole + 2: larger}
+        return {(size, size): many for size, many in sizes.items() if many}
 
     def _bounds(self):
         for i in range(self.outputs):

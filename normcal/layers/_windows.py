@@ -16,18 +16,17 @@ from normcal.errors import RequestError, Unsupported
 from normcal.layer import Param
 from normcal.layers._window_axes import Parts, Ring, Strip
 
-MOST_ENTRIES = 100_000_000
+#: Sides of windows and maps, and the entries that they may have together.
+MOST_SIDE, MOST_ENTRIES = 100_000_000, 1_000_000_000_000
 #: Numbers that one simulated draw may take: above this a block no longer fits a modest memory.
 MOST_SIMULATED = 1_000_000
 #: Sizes of windows that a mixture may have, and pairs of them that are put together on the way.
 MOST_SIZES, MOST_PAIRS = 2_000, 1_000_000
 
 KERNEL = Param(
-    "kernel_size", 3, f"1..{MOST_ENTRIES}", "side of the window, or one a dimension", typical=(2, 3, 5), shape=True
+    "kernel_size", 3, f"1..{MOST_SIDE}", "side of the window, or one a dimension", typical=(2, 3, 5), shape=True
 )
-STRIDE = Param(
-    "stride", None, f"1..{MOST_ENTRIES}", "step of the window, or one a dimension", typical=(1, 2), shape=True
-)
+STRIDE = Param("stride", None, f"1..{MOST_SIDE}", "step of the window, or one a dimension", typical=(1, 2), shape=True)
 NDIM = Param("ndim", 2, "1..3", "number of spatial dimensions", typical=(1, 2, 3))
 
 
@@ -53,7 +52,7 @@ def per_dimension(layer: str, name: str, value, ndim: int) -> tuple[int, ...]:
 
 
 def check_size(layer: str, name: str, entries: int) -> None:
-    """Refuse windows that no network has and no simulation could hold."""
+    """Refuse windows that no network has."""
     if entries > MOST_ENTRIES:
         raise RequestError(
             f"{layer}: {name} makes {entries:.3g} entries.", f"Accepted: at most {MOST_ENTRIES:_} entries."

@@ -8,7 +8,7 @@ from fractions import Fraction
 from normcal.errors import RequestError
 from normcal.layer import FORWARD, Param, Reference
 from normcal.layers._exact import Rational, simulable
-from normcal.layers._windows import MOST_ENTRIES, NDIM, per_dimension
+from normcal.layers._windows import MOST_SIDE, NDIM, per_dimension
 
 _MODES = {"nearest": 2, "linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
@@ -135,7 +135,7 @@ class _Padding(Rational):
         Param(
             "padding", 1, "0..100000", "entries added on either side, or one number a dimension", (1, 2, 3), shape=True
         ),
-        Param("input_size", 7, f"1..{MOST_ENTRIES}", "side of the map, or one a dimension", (4, 7, 32), shape=True),
+        Param("input_size", 7, f"1..{MOST_SIDE}", "side of the map, or one a dimension", (4, 7, 32), shape=True),
         NDIM,
     )
     #: NumPy's word for the padding, and how much wider than the padding the map must be, if it must.

@@ -7,7 +7,7 @@ import math
 from normcal.errors import RequestError, Unsupported
 from normcal.layer import FORWARD, Component, Layer, Param, Reference
 
-_MOST = 10_000_000
+_MOST = 1_000_000_000
 #: Numbers that one simulated draw may take, and up to which all groups of a shape are simulated together.
 _MOST_SIMULATED, _TOGETHER = 1_000_000, 4096
 #: The eps of most frameworks, for notes on groups so small that eps = 0 says little.

@@ -9,27 +9,25 @@ from normcal.layer import ANYTHING, FORWARD, Component, Layer, Param, Reference
 from normcal.layers._order import BOSE_GUPTA, ORDER_STATISTICS, largest_of, order_density
 from normcal.layers._window_axes import Parts, Strip
 from normcal.layers._window_mixtures import as_ball, mixed, mixture_weight, ratios
-from normcal.layers._windows import KERNEL, MOST_ENTRIES, NDIM, STRIDE, Flag, Grid, Windows, check_size, per_dimension
+from normcal.layers._windows import KERNEL, MOST_SIDE, NDIM, STRIDE, Flag, Grid, Windows, check_size, per_dimension
 
 _SIDES = "side of the feature map, or one a dimension"
-_INPUT_SIZE = Param("input_size", 7, f"1..{MOST_ENTRIES}", _SIDES, typical=(4, 7, 8), shape=True)
+_INPUT_SIZE = Param("input_size", 7, f"1..{MOST_SIDE}", _SIDES, typical=(4, 7, 8), shape=True)
 _OUTPUT_SIZE = Param(
-    "output_size", 3, "1..100000", "windows along a side, or one number a dimension", typical=(1, 4), shape=True
+    "output_size", 3, f"1..{MOST_SIDE}", "windows along a side, or one number a dimension", typical=(1, 4), shape=True
 )
-_PADDING = Param(
-    "padding", 0, f"0..{MOST_ENTRIES}", "entries added on both sides", typical=(1,), shape=True, quiet=True
-)
+_PADDING = Param("padding", 0, f"0..{MOST_SIDE}", "entries added on both sides", typical=(1,), shape=True, quiet=True)
 _DILATION = Param(
-    "dilation", 1, f"1..{MOST_ENTRIES}", "step between the entries of a window", typical=(2,), shape=True, quiet=True
+    "dilation", 1, f"1..{MOST_SIDE}", "step between the entries of a window", typical=(2,), shape=True, quiet=True
 )
 _CEIL = Flag("ceil_mode", "false", ("false", "true"), "whether a last window may reach beyond the padding", quiet=True)
 _MAP = Param(
-    "input_size", None, f"1..{MOST_ENTRIES}", f"{_SIDES}; without it, the interior of a large map",
+    "input_size", None, f"1..{MOST_SIDE}", f"{_SIDES}; without it, the interior of a large map",
     typical=(8,), shape=True, quiet=True,
 )  # fmt: skip
 _COUNT_PAD = Flag("count_include_pad", "true", ("true", "false"), "whether padding counts in the divisor", quiet=True)
 _OVERRIDE = Param(
-    "divisor_override", None, f"1..{MOST_ENTRIES}", "divides the sum in place of the size of the window",
+    "divisor_override", None, f"1..{MOST_SIDE}", "divides the sum in place of the size of the window",
     typical=(4,), quiet=True,
 )  # fmt: skip
 _NORM = Param(

@@ -9,7 +9,7 @@ from fractions import Fraction
 from normcal.errors import RequestError
 from normcal.layer import FORWARD, Layer, Param, Reference
 from normcal.layers._exact import Rational, root, rounded, simulable
-from normcal.layers._windows import MOST_ENTRIES
+from normcal.layers._windows import MOST_SIDE
 
 MOST_INPUTS = 26
 #: Fourth moment over squared second one above which no sample of a sensible size knows its own error.
@@ -30,7 +30,7 @@ _CORRELATION = Param("correlation", 0.0, "[-1, 1]", "correlation ρ of any two i
 
 
 def _counted(name: str, default: int, doc: str, typical: tuple = (1, 4)) -> Param:
-    return Param(name, default, f"1..{MOST_ENTRIES}", doc, typical=typical)
+    return Param(name, default, f"1..{MOST_SIDE}", doc, typical=typical)
 
 
 # --- sums ---
@@ -309,11 +309,11 @@ class Concat(Rational):
         Param(
             "sizes",
             (64, 64),
-            f"1..{MOST_ENTRIES}",
+            f"1..{MOST_SIDE}",
             "entries of each input",
             typical=((64, 64), (8, 16, 32)),
             shape=True,
-            accepts=f"a tuple of 2 to {MOST_INPUTS} whole numbers from 1 to {MOST_ENTRIES:_}, such as (64, 32)",
+            accepts=f"a tuple of 2 to {MOST_INPUTS} whole numbers from 1 to {MOST_SIDE:_}, such as (64, 32)",
         ),
     )
     formula, latex = "(x₁, …, xₖ)", r"(x_1, \ldots, x_k)"

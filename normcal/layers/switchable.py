@@ -9,7 +9,7 @@ from normcal.errors import RequestError, Unsupported
 from normcal.layer import ANYTHING, FORWARD, Layer, Param, Reference
 from normcal.spec import Spec, parse
 
-_MOST = 10_000_000
+_MOST = 1_000_000_000
 _MOST_SIMULATED = 1_000_000
 _SHAPE = Param(
     "shape",

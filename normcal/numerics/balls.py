@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
+from normcal.numerics.floats import FLOATS
 
 U = 2.0**-52
 TINY = 5e-324
@@ -26,6 +26,12 @@ NEGLIGIBLE = 2.0**-100
 WIDE = 0.01
 #: The normal density and the tail behind it are 0 in a double well before this.
 _BEYOND = 100.0
+#: What the two roundings of a product or quotient, of midpoint and radius, lose where they underflow.
+_LOST = 2.0 * TINY
+#: Numbers that fsum adds faster than NumPy adds them in two.
+_FEW = 48
+#: Sizes of sums from which one more power of two might overflow.
+_LARGEST_UNIT = 2.0**1000
 SQRT2 = math.sqrt(2.0)
 SQRT2PI = math.sqrt(2.0 * math.pi)
 
@@ -46,28 +52,33 @@ class Ball:
         self.rad = rad
 
     def __add__(self, other):
-        other = ball(other)
+        if not isinstance(other, Ball):
+            other = ball(other)
         mid = self.mid + other.mid
-        return Ball(mid, (self.rad + other.rad + U * np.abs(mid)) * GROW)
+        return Ball(mid, (self.rad + other.rad + U * abs(mid)) * GROW)
 
     def __sub__(self, other):
-        other = ball(other)
+        if not isinstance(other, Ball):
+            other = ball(other)
         mid = self.mid - other.mid
-        return Ball(mid, (self.rad + other.rad + U * np.abs(mid)) * GROW)
+        return Ball(mid, (self.rad + other.rad + U * abs(mid)) * GROW)
 
     def __mul__(self, other):
-        other = ball(other)
+        if not isinstance(other, Ball):
+            other = ball(other)
         mid = self.mid * other.mid
-        spread = np.abs(self.mid) * other.rad + self.rad * (np.abs(other.mid) + other.rad)
-        return Ball(mid, (spread + U * np.abs(mid)) * GROW + _underflow(self, other))
+        spread = abs(self.mid) * other.rad + self.rad * (abs(other.mid) + other.rad)
+        return Ball(mid, (spread + U * abs(mid)) * GROW + _underflow(mid, self, other))
 
     def __truediv__(self, other):
-        other = ball(other)
-        mid = np.divide(self.mid, other.mid)  # a plain float divided by 0.0 would raise
-        room = np.abs(other.mid) - other.rad
-        safe = np.where(room > 0.0, room, 1.0)
-        spread = np.where(room > 0.0, self.rad / safe + (np.abs(mid) + TINY) * (other.rad / safe), np.inf)
-        return Ball(mid, (spread + U * np.abs(mid)) * GROW + _underflow(self, self))
+        if not isinstance(other, Ball):
+            other = ball(other)
+        k = _kit(self, other)
+        mid = k.divide(self.mid, other.mid)  # a plain float divided by 0.0 would raise
+        room = abs(other.mid) - other.rad
+        safe = k.where(room > 0.0, room, 1.0)
+        spread = k.where(room > 0.0, self.rad / safe + (abs(mid) + TINY) * (other.rad / safe), k.inf)
+        return Ball(mid, (spread + U * abs(mid)) * GROW + _underflow(mid, self, self))
 
     def __neg__(self):
         return Ball(-self.mid, self.rad)
@@ -100,26 +111,29 @@ class Ball:
 
     def sum(self) -> Ball:
         """Return the sum of all entries, itself rounded only once."""
-        size = np.abs(self.mid)
-        largest = np.max(size, initial=0.0)
-        if not np.isfinite(largest * np.size(size)):  # fsum refuses a sum that overflows on the way
-            return Ball(np.sum(self.mid), np.inf)
-        # an exact sum is slow over many magnitudes: what is far below its rounding goes into the radius
-        counts = size >= largest * NEGLIGIBLE
-        mid, rest = math.fsum(self.mid[counts]), np.sum(size[~counts])
-        spread = np.sum(self.rad)
-        if rest > 0.01 * (spread + U * abs(mid)):
-            mid, rest = math.fsum(np.ravel(self.mid)), 0.0
-        return Ball(mid, (spread + rest + U * abs(mid)) * GROW)
+        import numpy as np
+
+        values = np.ravel(self.mid)
+        size, count = float(np.abs(values).max(initial=0.0)), len(values)
+        spread = float(np.sum(self.rad)) * (1 if np.ndim(self.rad) else count)
+        if not size * count < math.inf:  # fsum refuses a sum that overflows on the way
+            return Ball(float(np.sum(values)), math.inf)
+        mid, lost = 0.0, math.inf
+        if count > _FEW and size * count < _LARGEST_UNIT:
+            mid, lost = _sum_in_two(values, size, count)
+        if not lost <= 0.01 * (spread + U * abs(mid)):
+            mid, lost = math.fsum(values.tolist()), 0.0
+        return Ball(mid, (spread + lost + U * abs(mid)) * GROW)
 
     def scaled(self, power: float) -> Ball:
         """Return the ball times a power of two, which rounds nothing short of underflow."""
-        return Ball(self.mid * power, self.rad * power + 0.5 * _underflow(self, self))
+        mid = self.mid * power
+        return Ball(mid, self.rad * power + 0.5 * _underflow(mid, self, self))
 
     @property
     def upper(self):
         """The largest absolute value in the ball."""
-        return np.abs(self.mid) + self.rad
+        return abs(self.mid) + self.rad
 
 
 class Comparison:
@@ -129,12 +143,27 @@ class Comparison:
 
     def __init__(self, difference: Ball) -> None:
         self.true = difference.mid > 0.0
-        self.open = (np.abs(difference.mid) <= difference.rad) & (difference.rad > 0.0)
+        self.open = (abs(difference.mid) <= difference.rad) & (difference.rad > 0.0)
 
 
 def ball(x) -> Ball:
     """Return ``x`` as a ball; a plain number is exact."""
-    return x if isinstance(x, Ball) else Ball(x)
+    return x if isinstance(x, Ball) else Ball(float(x) if isinstance(x, int) else x)
+
+
+def _kit(*balls: Ball):
+    """Return the functions that serve all of them: those of plain floats where each is one, else NumPy's."""
+    for x in balls:
+        if not (isinstance(x.mid, float) and isinstance(x.rad, float)):
+            return _arrays()
+    return FLOATS
+
+
+def _arrays():
+    """Return NumPy, which the first array loads: most closed forms never see one."""
+    import numpy
+
+    return numpy
 
 
 class Balls:
@@ -142,126 +171,146 @@ class Balls:
 
     def exp(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.exp(x.mid)
+        k = _kit(x)
+        mid = k.exp(x.mid)
         # far left of 0 a wide ball still ends far left of 0: e^(mid + rad), not e^mid times e^rad
-        end = np.where(x.rad < 1.0, -np.inf, x.mid + x.rad)
-        wide = np.exp(end + U * np.where(x.rad < 1.0, 0.0, np.abs(end))) * (1.0 + ELEMENTARY)
-        spread = np.where(x.rad < 1.0, mid * np.expm1(np.minimum(x.rad, 1.0)), wide)
-        return _finite(mid, (spread + mid * ELEMENTARY) * GROW + TINY)
+        thin = x.rad < 1.0
+        end = k.where(thin, -k.inf, x.mid + x.rad)
+        wide = k.exp(end + U * k.where(thin, 0.0, abs(end))) * (1.0 + ELEMENTARY)
+        spread = k.where(thin, mid * k.expm1(k.minimum(x.rad, 1.0)), wide)
+        return _finite(k, mid, (spread + mid * ELEMENTARY) * GROW + TINY)
 
     def expm1(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.expm1(x.mid)
-        return _finite(mid, (np.exp(x.mid) * np.expm1(x.rad) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        k = _kit(x)
+        mid = k.expm1(x.mid)
+        return _finite(k, mid, (k.exp(x.mid) * k.expm1(x.rad) + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def log(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.log(x.mid)
+        k = _kit(x)
+        mid = k.log(x.mid)
         room = x.rad < x.mid
-        spread = np.where(room, -np.log1p(-np.where(room, x.rad / np.where(room, x.mid, 1.0), 0.0)), np.inf)
-        return _finite(mid, (spread * (1.0 + ELEMENTARY) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        spread = k.where(room, -k.log1p(-k.where(room, x.rad / k.where(room, x.mid, 1.0), 0.0)), k.inf)
+        return _finite(k, mid, (spread * (1.0 + ELEMENTARY) + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def sin(self, x: Ball) -> Ball:
         x = ball(x)
-        if np.ndim(x.mid) == 0 and np.isfinite(x.mid):  # the C library is accurate relative to the value
-            value = np.float64(math.sin(x.mid))
-            return _wave(value, math.cos(x.mid), x.rad, np.abs(value))
-        return _wave(np.sin(x.mid), np.cos(x.mid), x.rad, np.minimum(np.abs(x.mid), 1.0))
+        k = _kit(x)
+        value = k.sin(x.mid)
+        return _wave(k, value, k.cos(x.mid), x.rad, abs(value) if k is FLOATS else k.minimum(abs(x.mid), 1.0))
 
     def cos(self, x: Ball) -> Ball:
         x = ball(x)
-        if np.ndim(x.mid) == 0 and np.isfinite(x.mid):
-            value = np.float64(math.cos(x.mid))
-            return _wave(value, math.sin(x.mid), x.rad, np.abs(value))
-        return _wave(np.cos(x.mid), np.sin(x.mid), x.rad, 1.0)
+        k = _kit(x)
+        value = k.cos(x.mid)
+        return _wave(k, value, k.sin(x.mid), x.rad, abs(value) if k is FLOATS else 1.0)
 
     def arctan(self, x: Ball) -> Ball:
         """Arc tangent; its slope 1/(1 + x^2) falls away from 0."""
         x = ball(x)
-        mid = np.arctan(x.mid)
-        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        spread = _spread(np.arctan, x, mid, x.rad / (1.0 + near * near))
-        return Ball(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        k = _kit(x)
+        mid = k.arctan(x.mid)
+        near = k.maximum(abs(x.mid) - x.rad, 0.0)
+        spread = _spread(k, k.arctan, x, mid, x.rad / (1.0 + near * near))
+        return Ball(mid, (spread + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def asinh(self, x: Ball) -> Ball:
         """Inverse hyperbolic sine; its slope 1/sqrt(1 + x^2) falls away from 0."""
         x = ball(x)
-        mid = np.arcsinh(x.mid)
-        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        spread = _spread(np.arcsinh, x, mid, x.rad / np.hypot(1.0, near))
-        return _finite(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        k = _kit(x)
+        mid = k.arcsinh(x.mid)
+        near = k.maximum(abs(x.mid) - x.rad, 0.0)
+        spread = _spread(k, k.arcsinh, x, mid, x.rad / k.hypot(1.0, near))
+        return _finite(k, mid, (spread + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def floor(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.floor(x.mid)
-        reach = np.where(x.rad > 0.0, x.rad + 2.0 * U * (np.abs(x.mid) + x.rad), 0.0)
-        return Ball(mid, np.maximum(mid - np.floor(x.mid - reach), np.floor(x.mid + reach) - mid) * GROW)
+        k = _kit(x)
+        mid = k.floor(x.mid)
+        reach = k.where(x.rad > 0.0, x.rad + 2.0 * U * (abs(x.mid) + x.rad), 0.0)
+        return Ball(mid, k.maximum(mid - k.floor(x.mid - reach), k.floor(x.mid + reach) - mid) * GROW)
 
     def log1p(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.log1p(x.mid)
+        k = _kit(x)
+        mid = k.log1p(x.mid)
         room = 1.0 + x.mid - x.rad
-        spread = np.where(room > 0.0, x.rad / np.where(room > 0.0, room, 1.0), np.inf)
-        return Ball(mid, (spread + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        spread = k.where(room > 0.0, x.rad / k.where(room > 0.0, room, 1.0), k.inf)
+        return Ball(mid, (spread + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def sqrt(self, x: Ball) -> Ball:
         x = ball(x)
-        mid = np.sqrt(np.maximum(x.mid, 0.0))
-        low = np.sqrt(np.maximum(x.mid - x.rad, 0.0))
-        spread = np.where(
-            low > 0.0, x.rad / np.where(low > 0.0, mid + low, 1.0), np.sqrt(np.maximum(x.mid, 0.0) + x.rad)
-        )
+        k = _kit(x)
+        mid = k.sqrt(k.maximum(x.mid, 0.0))
+        low = k.sqrt(k.maximum(x.mid - x.rad, 0.0))
+        high = k.sqrt(k.maximum(x.mid, 0.0) + x.rad)
+        spread = k.where(low > 0.0, x.rad / k.where(low > 0.0, mid + low, 1.0), high)
         return Ball(mid, (spread + U * mid) * GROW)
 
     def tanh(self, x: Ball) -> Ball:
-        mid = np.tanh(x.mid)
-        thin = _sech2(x.mid) * x.rad * np.exp(2.0 * x.rad)
-        return Ball(mid, (_spread(np.tanh, x, mid, thin) + ELEMENTARY * np.abs(mid)) * GROW + TINY)
+        x = ball(x)
+        k = _kit(x)
+        mid = k.tanh(x.mid)
+        thin = _sech2(x.mid, k) * x.rad * k.exp(2.0 * x.rad)
+        return Ball(mid, (_spread(k, k.tanh, x, mid, thin) + ELEMENTARY * abs(mid)) * GROW + TINY)
 
     def sech2(self, x: Ball) -> Ball:
-        mid = _sech2(x.mid)
-        own = 4.0 * ELEMENTARY + 2.0 * U * np.abs(x.mid)
-        spread = _spread(_sech2, x, mid, mid * np.expm1(2.0 * x.rad), peak=True)
+        x = ball(x)
+        k = _kit(x)
+        mid = _sech2(x.mid, k)
+        own = 4.0 * ELEMENTARY + 2.0 * U * abs(x.mid)
+        spread = _spread(k, lambda t: _sech2(t, k), x, mid, mid * k.expm1(2.0 * x.rad), peak=True)
         return Ball(mid, (spread + mid * own) * GROW + 8.0 * TINY)  # four times what exp may lose
 
     def sigmoid(self, x: Ball) -> Ball:
-        mid = _sigmoid(x.mid)
-        thin = mid * _sigmoid(-x.mid) * x.rad * np.exp(x.rad)  # |(log slope)'| <= 1, so exp(rad) covers the ball
-        return Ball(mid, (_spread(_sigmoid, x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+        x = ball(x)
+        k = _kit(x)
+        mid = _sigmoid(x.mid, k)
+        thin = mid * _sigmoid(-x.mid, k) * x.rad * k.exp(x.rad)  # |(log slope)'| <= 1: exp(rad) covers the ball
+        return Ball(mid, (_spread(k, lambda t: _sigmoid(t, k), x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def softplus(self, x: Ball) -> Ball:
-        mid = _softplus(x.mid)
-        thin = _sigmoid(x.mid) * x.rad * np.exp(x.rad)
-        return Ball(mid, (_spread(_softplus, x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
+        x = ball(x)
+        k = _kit(x)
+        mid = _softplus(x.mid, k)
+        thin = _sigmoid(x.mid, k) * x.rad * k.exp(x.rad)
+        return Ball(mid, (_spread(k, lambda t: _softplus(t, k), x, mid, thin) + 2.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def phi(self, x: Ball) -> Ball:
         r"""Standard normal density :math:`\varphi`; its relative slope is \|x\|."""
         x = ball(x)
-        mid = _phi(x.mid)
-        spread = _spread(_phi, x, mid, mid * np.expm1((np.abs(x.mid) + x.rad) * x.rad), peak=True)
+        k = _kit(x)
+        mid = _phi(x.mid, k)
+        spread = _spread(k, lambda t: _phi(t, k), x, mid, mid * k.expm1((abs(x.mid) + x.rad) * x.rad), peak=True)
         return Ball(mid, (spread + 3.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def Phi(self, x: Ball) -> Ball:
         r"""Standard normal distribution function :math:`\Phi`, accurate in both tails."""
         x = ball(x)
-        mid = _Phi(x.mid)
-        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        return Ball(mid, (_phi(near) * x.rad * (1.0 + 3.0 * ELEMENTARY) + ERFC * mid) * GROW + TINY)
+        k = _kit(x)
+        mid = _Phi(x.mid, k)
+        near = k.maximum(abs(x.mid) - x.rad, 0.0)
+        return Ball(mid, (_phi(near, k) * x.rad * (1.0 + 3.0 * ELEMENTARY) + ERFC * mid) * GROW + TINY)
 
     def log_Phi(self, x: Ball) -> Ball:
         r"""Logarithm of :math:`\Phi`; its slope is below ``2 phi`` right of 0 and ``1 + |x|`` left of it."""
+        x = ball(x)
+        k = _kit(x)
         right = x.mid > -1.0
-        beyond = _Phi(-np.maximum(x.mid, -1.0))
-        below = _Phi(np.clip(x.mid, -37.0, -1.0))
-        far = -0.5 * x.mid * x.mid - np.log(SQRT2PI * np.maximum(-x.mid, 1.0))
-        mid = np.where(right, np.log1p(-beyond), np.where(x.mid > -37.0, np.log(below), far))
-        size = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        slope = np.where(x.mid - x.rad > 0.0, 2.0 * np.exp(-0.5 * size * size) / SQRT2PI, 1.0 + np.abs(x.mid) + x.rad)
-        own = np.where(x.mid > -37.0, (ERFC + ELEMENTARY) * np.abs(mid) + np.where(right, 0.0, ERFC), 1.0)
+        tail = _Phi(k.where(right, -x.mid, k.maximum(x.mid, -37.0)), k)
+        far = -0.5 * x.mid * x.mid - k.log(SQRT2PI * k.maximum(-x.mid, 1.0))
+        near = k.where(right, k.log1p(-k.where(right, tail, 0.0)), k.log(k.where(right, 1.0, tail)))
+        mid = k.where(x.mid > -37.0, near, far)
+        size = k.maximum(abs(x.mid) - x.rad, 0.0)
+        slope = k.where(x.mid - x.rad > 0.0, 2.0 * k.exp(-0.5 * size * size) / SQRT2PI, 1.0 + abs(x.mid) + x.rad)
+        own = k.where(
+            x.mid > -37.0, (ERFC + ELEMENTARY) * abs(mid) + k.where(right, 0.0, ERFC), 1.0 + 2.0 * U * abs(mid)
+        )
         return Ball(mid, (slope * x.rad + own) * GROW + TINY)
 
     def abs(self, x: Ball) -> Ball:
-        return Ball(np.abs(x.mid), x.rad)
+        return Ball(abs(x.mid), x.rad)
 
     def minimum(self, a: Ball, b: Ball) -> Ball:
         return -self.maximum(-ball(a), -ball(b))
@@ -269,33 +318,50 @@ class Balls:
     def erf(self, x: Ball) -> Ball:
         r"""Error function; its slope is below 2/sqrt(pi) and falls away from 0."""
         x = ball(x)
-        mid = np.fromiter(map(math.erf, np.ravel(x.mid).tolist()), float, np.size(x.mid)).reshape(np.shape(x.mid))
-        near = np.maximum(np.abs(x.mid) - x.rad, 0.0)
-        return Ball(mid, (2.0 * SQRT2 * _phi(SQRT2 * near) * x.rad * (1.0 + 1e-12) + ERFC * np.abs(mid)) * GROW + TINY)
+        k = _kit(x)
+        mid = _each(math.erf, x.mid, k)
+        near = k.maximum(abs(x.mid) - x.rad, 0.0)
+        spread = 2.0 * SQRT2 * _phi(SQRT2 * near, k) * x.rad * (1.0 + 1e-12)
+        return Ball(mid, (spread + ERFC * abs(mid)) * GROW + TINY)
 
     def maximum(self, a: Ball, b: Ball) -> Ball:
         a, b = ball(a), ball(b)
-        wider = np.maximum(a.rad, b.rad)
-        clear = np.abs(a.mid - b.mid) > a.rad + b.rad
-        return Ball(np.maximum(a.mid, b.mid), np.where(clear, np.where(a.mid > b.mid, a.rad, b.rad), wider))
+        k = _kit(a, b)
+        wider = k.maximum(a.rad, b.rad)
+        clear = abs(a.mid - b.mid) > a.rad + b.rad
+        return Ball(k.maximum(a.mid, b.mid), k.where(clear, k.where(a.mid > b.mid, a.rad, b.rad), wider))
 
     def where(self, condition: Comparison, a: Ball, b: Ball) -> Ball:
         """Choose by a comparison; where that is open, the ball holds both branches."""
         a, b = ball(a), ball(b)
-        mid = np.where(condition.true, a.mid, b.mid)
-        rad = np.where(condition.true, a.rad, b.rad)
-        if np.any(condition.open):
-            both = np.abs(np.subtract(a.mid, b.mid)) + np.maximum(a.rad, b.rad)
-            rad = np.where(condition.open, both * GROW, rad)
+        k = _arrays() if getattr(condition.true, "shape", ()) else _kit(a, b)
+        mid = k.where(condition.true, a.mid, b.mid)
+        rad = k.where(condition.true, a.rad, b.rad)
+        if k.any(condition.open):
+            both = abs(a.mid - b.mid) + k.maximum(a.rad, b.rad)
+            rad = k.where(condition.open, both * GROW, rad)
         return Ball(mid, rad)
 
 
 BALLS = Balls()
 
 
+def _sum_in_two(values, size: float, count: int) -> tuple[float, float]:
+    """Return the sum of values of at most ``size``, and what may be lost before its last rounding.
+
+    What they have above the last place of a large enough power of two adds up without rounding, in any
+    order (Rump, Ogita & Oishi 2008, Accurate Floating-Point Summation, doi:10.1137/050645671).
+    """
+    unit = 2.0 ** (math.frexp(size)[1] + count.bit_length() + 1)
+    heads = (values + unit) - unit
+    tails = values - heads
+    return float(heads.sum()) + float(tails.sum()), 0.5 * count * U * float(abs(tails).sum())
+
+
 def root_of_squares(terms: Sequence[tuple[float | Ball, Ball]]) -> Ball:
     """Return the ball of sqrt(sum of weight * x^2), scaled so that no square over- or underflows."""
-    scale = power_of_two_near(max(float(np.max(x.upper)) for _, x in terms))
+    uppers = (x.upper for _, x in terms)
+    scale = power_of_two_near(max(upper if isinstance(upper, float) else float(upper.max()) for upper in uppers))
     total = ball(0.0)
     for weight, x in terms:
         total = total + x.scaled(scale).square() * weight
@@ -321,73 +387,77 @@ def power_of_two_near(size: float) -> float:
     return 2.0 ** min(max(-math.frexp(size)[1], -1020), 1020)
 
 
-def _underflow(a: Ball, b: Ball) -> float:
+def _underflow(mid, a: Ball, b: Ball) -> float:
     """What a product or quotient may lose below the smallest double; an exact zero times anything loses nothing."""
-    return 0.0 if _exactly_zero(a) or _exactly_zero(b) else 2.0 * TINY  # half of it for each rounding
+    if mid.__class__ is float and mid:
+        return _LOST  # neither is 0
+    return 0.0 if _exactly_zero(a) or _exactly_zero(b) else _LOST
 
 
 def _exactly_zero(x: Ball) -> bool:
-    return not isinstance(x.mid, np.ndarray) and x.mid == 0.0 and bool(np.all(x.rad == 0.0))
+    if not isinstance(x.mid, (float, int)) or x.mid != 0.0:
+        return False
+    return bool(x.rad == 0.0 if isinstance(x.rad, (float, int)) else (x.rad == 0.0).all())
 
 
-def _finite(mid, rad) -> Ball:
+def _finite(k, mid, rad) -> Ball:
     """Give an overflowed midpoint an infinite radius instead of an undefined one."""
-    return Ball(mid, np.where(np.isfinite(mid), rad, np.inf))
+    return Ball(mid, k.where(k.isfinite(mid), rad, k.inf))
 
 
-def _spread(f, x: Ball, mid, thin, *, peak: bool = False):
+def _spread(k, f, x: Ball, mid, thin, *, peak: bool = False):
     """Return how far f may stray over a ball: ``thin`` for small radii, else from the ends.
 
     ``f`` rises all the way or, with ``peak``, rises to 0 and falls behind it.
     """
     wide = x.rad > WIDE
-    if not np.any(wide):
+    if not k.any(wide):
         return thin
-    reach = x.rad + 2.0 * U * (np.abs(x.mid) + x.rad)  # the ends are rounded too
+    reach = x.rad + 2.0 * U * (abs(x.mid) + x.rad)  # the ends are rounded too
     low, high = f(x.mid - reach), f(x.mid + reach)
     if peak:
-        low, high = f(np.abs(x.mid) + reach), f(np.maximum(np.abs(x.mid) - reach, 0.0))
-    ends = np.maximum(high - mid, mid - low) + 4.0 * ELEMENTARY * (np.abs(low) + np.abs(high))
-    return np.where(wide, ends, thin)
+        low, high = f(abs(x.mid) + reach), f(k.maximum(abs(x.mid) - reach, 0.0))
+    ends = k.maximum(high - mid, mid - low) + 4.0 * ELEMENTARY * (abs(low) + abs(high))
+    return k.where(wide, ends, thin)
 
 
-def _wave(mid, slope, rad, size) -> Ball:
+def _wave(k, mid, slope, rad, size) -> Ball:
     """Return the ball of a sine from its value and slope: off by slope r + r^2/2 at most, within [-1, 1].
 
-    Vector forms of the sine are accurate relative to ``size``, not to a value near one of its zeros.
+    The C library is accurate relative to the value; vector forms are so to ``size``, not near a zero of the value.
     """
-    spread = np.minimum((np.abs(slope) + ELEMENTARY) * rad + 0.5 * rad * rad, rad)
-    return _finite(mid, np.minimum((spread + ELEMENTARY * size) * GROW + TINY, (1.0 + np.abs(mid)) * GROW))
+    spread = k.minimum((abs(slope) + ELEMENTARY) * rad + 0.5 * rad * rad, rad)
+    return _finite(k, mid, k.minimum((spread + ELEMENTARY * size) * GROW + TINY, (1.0 + abs(mid)) * GROW))
 
 
-def _sech2(x):
-    decay = np.exp(-2.0 * np.abs(x))
+def _sech2(x, k):
+    decay = k.exp(-2.0 * abs(x))
     return 4.0 * decay / (1.0 + decay) ** 2
 
 
-def _sigmoid(x):
-    decay = np.exp(-np.abs(x))
-    return np.where(x > 0.0, 1.0, decay) / (1.0 + decay)
+def _sigmoid(x, k):
+    decay = k.exp(-abs(x))
+    return k.where(x > 0.0, 1.0, decay) / (1.0 + decay)
 
 
-def _softplus(x):
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+def _softplus(x, k):
+    return k.maximum(x, 0.0) + k.log1p(k.exp(-abs(x)))
 
 
-def _phi(x):
+def _phi(x, k):
     """Normal density; the square is split so that its rounding is not blown up by the exponential."""
-    x = np.clip(x, -_BEYOND, _BEYOND)
+    x = k.clip(x, -_BEYOND, _BEYOND)
     high = _upper_half(x)
-    return np.exp(-0.5 * high * high) * np.exp(-0.5 * (x - high) * (x + high)) / SQRT2PI
+    return k.exp(-0.5 * high * high) * k.exp(-0.5 * (x - high) * (x + high)) / SQRT2PI
 
 
-def _Phi(x):
+def _Phi(x, k):
     """Normal distribution function: erfc at the rounded -x/sqrt(2), corrected for that rounding."""
-    x = np.clip(x, -_BEYOND, _BEYOND)
+    x = k.clip(x, -_BEYOND, _BEYOND)
     u = -x / SQRT2
     high = _upper_half(u)
     off = ((-x - high * _ROOT_HIGH) - (u - high) * _ROOT_HIGH) - u * _ROOT_LOW  # -x - u sqrt(2), exactly
-    return np.maximum(0.5 * _erfc(u) - _phi(x) * off, 0.0)
+    return k.maximum(0.5 * _each(math.erfc, u, k) - _phi(x, k) * off, 0.0)
 
 
 def _upper_half(x):
@@ -401,7 +471,9 @@ _ROOT_HIGH = 1.4142135381698608
 _ROOT_LOW = 2.420323420895794e-08
 
 
-def _erfc(x):
-    """Complementary error function by the C library: exact in the tail, and no SciPy to import."""
-    flat = np.ravel(x).tolist()
-    return np.fromiter(map(math.erfc, flat), float, len(flat)).reshape(np.shape(x))
+def _each(f, x, k):
+    """Return a function of the C library at every entry: exact in the tail, and no SciPy to import."""
+    if k is FLOATS:
+        return f(x)
+    flat = k.ravel(x).tolist()
+    return k.fromiter(map(f, flat), float, len(flat)).reshape(k.shape(x))

@@ -35,12 +35,19 @@ ANGLE, HEIGHT = 1.3, 6.0
 RESOLVED = 71.0
 LEFT_OUT = 1e-26
 FAR_OUT = 1e-31
-LEFT_OUT_STEEP = 1e-23
+LEFT_OUT_STEEP = 1e-25
 #: |u| below which h(u)/u^2 is its series.
 SERIES = 0.3
 #: Relative rounding of h(u)/u^2, and of the weights together with a sum over blocks of nodes.
 ROUNDING_OF_H = 64.0 * U
 BLOCK = 32
+#: Exponents below this are set to it, and what that makes of an exponential at most: products with numbers
+#: that are not normal doubles would take most of the time.
+LOWEST, NOTHING = -550.0, 1e-238
+#: Exponentials that are made at once, so that they stay in a core's cache.
+AT_ONCE = 16384
+#: Points that a law keeps its transforms at: the first scan of every integral asks for the same ones.
+KEPT = 16
 
 
 class Sampled:
@@ -57,9 +64,15 @@ class Sampled:
         self.c = c
         self.summing = (BLOCK + len(self.w) / BLOCK + 24.0) * U
 
-    def at(self, u: Ball) -> SampledAt:
-        """Return the transforms at t = e^(c u)."""
-        return SampledAt(self, u)
+    def at(self, u: Ball, off=None) -> SampledAt:
+        """Return the transforms at t = e^(c u), or where t is off by ``off`` relatively; they are kept for a while."""
+        if off is not None:
+            return SampledAt(self, u, off)
+        return kept(self._known, u, lambda: SampledAt(self, u))
+
+    @functools.cached_property
+    def _known(self) -> dict:
+        return {}
 
     def left_out(self, t, k: int):
         """Return a bound on what the rule leaves out of t^k M_k(t)."""
@@ -71,9 +84,29 @@ class Sampled:
 
     @functools.cached_property
     def _columns(self):
-        """Weights of M_0 ... M_3, and of the errors of v in M_1, M_2, M_3."""
+        """Weights of M_0 ... M_3, of the errors of v in M_1, M_2, M_3, and of d and its size."""
         powers = [self.w * self.v**k for k in range(4)]
-        return in_blocks(np.stack(powers + [p * self.error for p in powers[1:]], axis=1))
+        errors = [p * self.error for p in powers[1:]]
+        return in_blocks(np.stack([*powers, *errors, self.w * self.d, self.w * np.abs(self.d)], axis=1))
+
+    @functools.cached_property
+    def _weights(self):
+        return in_blocks(self.w[:, None])
+
+    @functools.cached_property
+    def _totals(self) -> list[float]:
+        """The sums of w v^k for k <= 2, and of w d^2."""
+        powers = [self.v**0, self.v, self.v**2, self.d**2]
+        return [float(np.sum(self.w * each)) for each in powers]
+
+    @functools.cached_property
+    def _columns_around(self):
+        tilted = self.w * self.v
+        return in_blocks(np.stack([self.w, tilted, tilted * self.error], axis=1))
+
+    @functools.cached_property
+    def _errors_of_d(self):
+        return in_blocks((self.w * self.error_of_d)[:, None])
 
     @functools.cached_property
     def _columns_of_h(self):
@@ -83,11 +116,11 @@ class Sampled:
 class SampledAt:
     """What a ``Sampled`` law says at an array of points."""
 
-    def __init__(self, law: Sampled, u: Ball) -> None:
+    def __init__(self, law: Sampled, u: Ball, off=None) -> None:
         self.law = law
         self.exponent = np.clip(law.c * np.asarray(u.mid, dtype=float), -FARTHEST, FARTHEST)
         self.value = np.exp(self.exponent)
-        self.off = (np.abs(self.exponent) + 8.0) * U  # relative error of t
+        self.off = (np.abs(self.exponent) + 8.0) * U if off is None else off  # relative error of t
 
     @property
     def t(self) -> Ball:
@@ -97,21 +130,24 @@ class SampledAt:
     def log_t(self) -> Ball:
         return Ball(self.exponent, np.abs(self.exponent) * U)
 
+    def _in_rows(self, work) -> list:
+        """Return what ``work`` makes of the exponents -tv and the rows that they are for, a few rows at a time."""
+        return in_rows(self.value, len(self.law.w), lambda t, rows: work(_exponents(t, self.law.v), rows))
+
     @functools.cached_property
-    def _decay(self):
-        return np.exp(np.multiply.outer(-self.value, self.law.v))
+    def _sums(self) -> list:
+        return self._in_rows(lambda exponents, _: block_sums(np.exp(exponents), self.law._columns))
 
     @functools.cached_property
     def _moments(self) -> list[Ball]:
-        t, law = self.value, self.law
-        sums = block_sums(self._decay, law._columns)
+        t, law, sums = self.value, self.law, self._sums
         scaled = [t**k * sums[k] for k in range(4)]
         errors = [0.0, *(t**k * sums[3 + k] for k in range(1, 4))]
         found = []
         for k in range(3):
             # rounding of e^(-tv) is tv times that of tv: one power more of v
             rad = (law.summing + k * (self.off + 4.0 * U)) * scaled[k] + k * errors[k]
-            rad = rad + errors[k + 1] + (self.off + 2.0 * U) * scaled[k + 1]
+            rad = rad + errors[k + 1] + (self.off + 2.0 * U) * scaled[k + 1] + t**k * (NOTHING * law._totals[k])
             found.append(Ball(scaled[k], rad * GROW + law.left_out(t, k)))
         return found
 
@@ -123,29 +159,29 @@ class SampledAt:
     def log(self) -> Ball:
         """log M_0(t): relative accuracy both near t = 0 and where M_0 is small."""
         t, law = self.value, self.law
-        missing = -block_sums(np.expm1(np.multiply.outer(-t, law.v)), in_blocks(law.w[:, None]))[0]
+        (missing,) = self._in_rows(lambda exponents, _: block_sums(-np.expm1(exponents), law._weights))
         first = self._moments[1].upper  # the rounding of v and t moves 1 - e^(-tv) by tv e^(-tv) times as much
-        rad = law.summing * missing + (self.off + 2.0 * U) * first + self._first_error + law.left_out(t, 1)
-        return _log(Ball(missing, rad * GROW), self._moments[0])
-
-    @functools.cached_property
-    def _first_error(self):
-        return self.value * np.matmul(self._decay, self.law.w * self.law.v * self.law.error)
+        rad = law.summing * missing + (self.off + 2.0 * U) * first + t * self._sums[4] + law.left_out(t, 1)
+        return log_of(Ball(missing, rad * GROW), self._moments[0])
 
     @functools.cached_property
     def spread(self) -> Ball:
         r"""t^2 (M_2 M_0 - M_1^2), as t^2 M_0 E[(v - c)^2 e^{-tv}] with c = M_1/M_0 where it would cancel."""
-        t, law, decay = self.value, self.law, self._decay
-        parts = [law.w, law.w * law.d, law.w * np.abs(law.d)]
-        whole, first, size = block_sums(decay, in_blocks(np.stack(parts, axis=1)))
+        t, law = self.value, self.law
+        whole, first, size = self._sums[0], self._sums[7], self._sums[8]
         room = np.where(whole > 0.0, whole, 1.0)
-        off = law.d - (first / room)[:, None]
-        around = off * off * decay
-        tilted = law.w * law.v
-        total, moved, blurred = block_sums(around, in_blocks(np.stack([law.w, tilted, tilted * law.error], axis=1)))
-        rough = block_sums(np.abs(off) * decay, in_blocks((law.w * law.error_of_d)[:, None]))[0]
+        centre = first / room
+
+        def around(exponents, rows):
+            decay = np.exp(exponents)
+            off = law.d - centre[rows, None]
+            sized = off * decay
+            return [*block_sums(off * sized, law._columns_around), *block_sums(np.abs(sized), law._errors_of_d)]
+
+        total, moved, blurred, rough = self._in_rows(around)
         rad = (law.summing + 8.0 * U) * total + t * ((self.off + 2.0 * U) * moved + blurred) + 2.0 * rough
         rad += whole * (law.summing * size / room) ** 2  # c is off, which enters squared
+        rad += NOTHING * 2.0 * (law._totals[3] + centre * centre * law._totals[0])
         square = t * t
         found = Ball(square * total, (square * rad + 2.0 * self.off * square * total) * GROW) * self._moments[0]
         found = Ball(found.mid, found.rad + law.left_out_of_spread(t))
@@ -156,7 +192,11 @@ class SampledAt:
     def curvature(self) -> Ball:
         r"""E h(t(v - 1))/t^2 with h(u) = e^{-u} - 1 + u, so that M_0 = e^{-t} (1 + t^2 curvature), for E v = 1."""
         t, law = self.value, self.law
-        total, rough = block_sums(_h_over_square(np.multiply.outer(t, law.d)), law._columns_of_h)
+
+        def bent(t, _):
+            return block_sums(_h_over_square(np.multiply.outer(t, law.d)), law._columns_of_h)
+
+        total, rough = in_rows(t, len(law.w), bent)
         # |u h'(u)| <= (2 + max(-u, 0)) h(u), and -u <= t
         rad = (ROUNDING_OF_H + law.summing) * total + (2.0 + t) * (rough + (self.off + 2.0 * U) * total)
         return Ball(total, rad * GROW)
@@ -209,9 +249,11 @@ class SteepLogNormal:
         #: x - e^x is off by its rounding; e^x < 90.1 counts only where e^(-e^x) does
         self.summing = (BLOCK + count / BLOCK + 60.0) * U
 
+        self._known: dict = {}
+
     def at(self, u: Ball) -> SteepAt:
         """Return the transforms at t = e^(s u)."""
-        return SteepAt(self, np.asarray(u.mid, dtype=float))
+        return kept(self._known, u, lambda: SteepAt(self, np.asarray(u.mid, dtype=float)))
 
 
 class SteepAt:
@@ -219,23 +261,30 @@ class SteepAt:
 
     def __init__(self, law: SteepLogNormal, u) -> None:
         self.law, self.u = law, u
-        self.z = law.x / law.s - u[:, None]
 
-    @functools.cached_property
-    def _rounding(self):
-        """The relative error of the density, or of the distribution, at z."""
-        size = np.abs(self.z)
-        return U * (16.0 + size * (2.0 * size + np.abs(self.u)[:, None] + np.abs(self.law.x) / self.law.s))
+    def _in_rows(self, work) -> list:
+        """Return what ``work(z, rounding, rows)`` says, a few rows at a time; rounding is relative, of the law at z."""
+        law = self.law
+        far = np.abs(law.x) / law.s
+
+        def at(u, rows):
+            z = law.x / law.s - u[:, None]
+            size = np.abs(z)
+            return work(z, U * (16.0 + size * (2.0 * size + np.abs(u)[:, None] + far)), rows)
+
+        return in_rows(self.u, len(law.x), at)
 
     @functools.cached_property
     def _moments(self) -> list[Ball]:
         law = self.law
-        density = np.exp(-0.5 * self.z * self.z) / math.sqrt(2.0 * math.pi)
-        sums = block_sums(density, law.columns)
-        errors = block_sums(density * self._rounding, law.columns)
-        return [
-            Ball(a, (b + law.summing * a) * GROW + LEFT_OUT_STEEP / law.s) for a, b in zip(sums, errors, strict=True)
-        ]
+
+        def sums(z, rounding, _):
+            density = np.exp(np.maximum(-0.5 * z * z, LOWEST)) / math.sqrt(2.0 * math.pi)
+            return [*block_sums(density, law.columns), *block_sums(density * rounding, law.columns)]
+
+        found = self._in_rows(sums)
+        left_out = LEFT_OUT_STEEP / law.s
+        return [Ball(a, (b + law.summing * a) * GROW + left_out) for a, b in zip(found[:2], found[2:], strict=True)]
 
     @functools.cached_property
     def _ends(self) -> tuple[Ball, Ball]:
@@ -243,13 +292,16 @@ class SteepAt:
         from scipy.special import ndtr
 
         law = self.law
-        right = (self.u > 0.0)[:, None]
-        share = ndtr(np.where(right, self.z, -self.z))
-        (total,), (error,) = block_sums(share, law.first), block_sums(share * self._rounding, law.first)
+
+        def sums(z, rounding, right):
+            share = ndtr(np.where(right[:, None], z, -z))
+            return [*block_sums(share, law.first), *block_sums(share * rounding, law.first)]
+
+        right = self.u > 0.0
+        total, error = self._in_rows(lambda z, rounding, rows: sums(z, rounding, right[rows]))
         small = Ball(total, (error + law.summing * total) * GROW + LEFT_OUT_STEEP)
         other = Ball(1.0) - small
-        is_right = right[:, 0]
-        return _chosen(is_right, other, small), _chosen(is_right, small, other)
+        return _chosen(right, other, small), _chosen(right, small, other)
 
     def moment(self, k: int) -> Ball:
         """Return t^k M_k(t), k <= 2."""
@@ -257,7 +309,7 @@ class SteepAt:
 
     @functools.cached_property
     def log(self) -> Ball:
-        return _log(*self._ends)
+        return log_of(*self._ends)
 
     @functools.cached_property
     def spread(self) -> Ball:
@@ -335,18 +387,38 @@ def _powers(m: int, r, size: int):
 def _h_over_square(u):
     """Return (e^-u - 1 + u)/u^2, which is 1/2 at 0."""
     small = np.abs(u) < SERIES
+    x = np.where(small, u, 0.0)
+    series = np.zeros_like(x)
+    for k in range(13, 1, -1):
+        np.multiply(series, x, out=series)
+        np.subtract(1.0 / math.factorial(k), series, out=series)
     room = np.where(small, 1.0, u)
-    found = (np.expm1(-room) + room) / (room * room)
-    if np.any(small):
-        x = u[small]
-        total = np.zeros_like(x)
-        for k in range(13, 1, -1):
-            total = 1.0 / math.factorial(k) - x * total
-        found[small] = total
+    return np.where(small, series, (np.expm1(-room) + room) / (room * room))
+
+
+def _exponents(t, v):
+    return np.maximum(np.multiply.outer(-t, v), LOWEST)
+
+
+def in_rows(points, width: int, work) -> list:
+    """Return the arrays of ``work(points, rows)``, each put together from parts of a few rows of ``width`` numbers."""
+    step = max(AT_ONCE // width, 1)
+    slices = [slice(i, i + step) for i in range(0, len(points), step)]
+    parts = [work(points[rows], rows) for rows in slices]
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def kept(known: dict, u: Ball, make):
+    """Return what is known at the points u, or else what ``make()`` says; what nobody asks for is dropped."""
+    key = np.asarray(u.mid, dtype=float).tobytes()
+    found = known.pop(key, None) or make()
+    known[key] = found  # the last one asked for is the last to go
+    if len(known) > KEPT:
+        known.pop(next(iter(known)), None)
     return found
 
 
-def _log(missing: Ball, whole: Ball) -> Ball:
+def log_of(missing: Ball, whole: Ball) -> Ball:
     """Return log M_0 from 1 - M_0 where that is small, else from M_0."""
     near = missing.mid < 0.5
     left = BALLS.log1p(-_chosen(near, missing, Ball(np.zeros_like(missing.mid), 0.0)))

@@ -8,6 +8,7 @@ What the last halving changed therefore bounds what is left, with much to spare.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,6 +28,7 @@ HALVINGS = 9
 NEAR, POINTS, SPARSE = 32.0, 257, 1.04
 #: Ends of the integrand are taken to fall at least like exp(-|s|/TAIL).
 TAIL = 8.0
+_LARGEST = float(np.finfo(float).max)
 
 
 @np.errstate(all="ignore")  # far out an integrand may over- and underflow on its way to nothing
@@ -72,29 +74,30 @@ def line_integral(g: Callable[[Ball], Sequence[Ball]]) -> list[Ball]:
 
 def _support(g) -> tuple[float, float, bool]:
     """Return where the integrands live, and whether they fall off on both sides."""
-    far = NEAR * SPARSE ** np.arange(1.0, np.log(FARTHEST / NEAR) / np.log(SPARSE))
-    reach = NEAR
-    while True:
-        beyond = far[far > reach]  # a look far out: there may be what even steps about 0 do not reach
-        s = np.concatenate([-beyond[::-1], np.linspace(-reach, reach, POINTS), beyond])
-        near = np.abs(s) <= reach
-        values = g(Ball(s))
-        size = np.max([_relative(v.mid, near) for v in values], axis=0)
-        alive = np.flatnonzero(size > CUT)
-        over = len(alive) > 0 and np.abs(s[alive]).max() < reach
-        if over or reach >= FARTHEST:
-            break
-        reach = min(2.0 * reach, FARTHEST)
+    s, near = _scan()
+    values = g(Ball(s))
+    size = np.max([_relative(v.mid, near) for v in values], axis=0)
+    alive = np.flatnonzero(size > CUT)
     if not len(alive):  # nothing, or nothing that these steps see
         return -1.0, 1.0, all(np.all(v.rad == 0.0) for v in values)
-    return s[max(alive[0] - 1, 0)], s[min(alive[-1] + 1, len(s) - 1)], over
+    over = 0 < alive[0] and alive[-1] < len(s) - 1
+    return float(s[max(alive[0] - 1, 0)]), float(s[min(alive[-1] + 1, len(s) - 1)]), over
+
+
+@functools.cache
+def _scan():
+    """Return the places to look at, and which of them are near; far out there may be what even steps do not reach."""
+    far = NEAR * SPARSE ** np.arange(1.0, np.log(FARTHEST / NEAR) / np.log(SPARSE))
+    s = np.concatenate([-far[::-1], np.linspace(-NEAR, NEAR, POINTS), far])
+    return s, np.abs(s) <= NEAR
 
 
 def _relative(values, near):
     """Return the sizes relative to the largest; far out a value that is no number is none."""
-    values = np.where(near | np.isfinite(values), np.nan_to_num(np.abs(values), nan=np.inf), 0.0)
-    largest = np.max(values)
-    return values / largest if 0.0 < largest < np.inf else values
+    size = np.where(np.isnan(values), np.inf, np.minimum(np.abs(values), _LARGEST))
+    size = np.where(near | np.isfinite(values), size, 0.0)
+    largest = np.max(size)
+    return size / largest if 0.0 < largest < np.inf else size
 
 
 def _sum(values: Ball) -> tuple[Ball, float]:

@@ -33,7 +33,8 @@ _THEIR_WEIGHTS = (
 RUNNING = 24.0 * U
 #: The density of z is below the smallest double beyond this.
 REACH = 38.5
-_GAUSSIAN_EDGES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 18, 23, 30, REACH)
+#: Edges at which a function that changes on a length of 1 leaves little unresolved, times the density.
+_GAUSSIAN_EDGES = (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8.5, 12, 20, REACH)
 #: Legendre coefficients are trusted to fall at least as fast as these factors assume.
 _SAFETY = 4.0
 #: What an integrand may still be where z is cut off, relative to its whole: it falls like exp(-38 z) there.
@@ -48,6 +49,7 @@ class Rule:
     nodes: np.ndarray
     weights: np.ndarray
     tail: np.ndarray  # (NODES, _TAIL): values -> Legendre coefficients of highest degree
+    tail_of_terms: np.ndarray  # the same from values times weights
     from_left: np.ndarray  # (NODES, NODES): values -> integral from -1 to each node
 
 
@@ -65,7 +67,8 @@ def rule() -> Rule:
     steps = np.empty((NODES, NODES))
     steps[:, 0] = t + 1.0
     steps[:, 1:] = (values[:, 2:] - values[:, : NODES - 1]) / (2.0 * degrees[1:] + 1.0)
-    return Rule(t, w, coefficients[:, -_TAIL:], steps @ coefficients.T)
+    tail = coefficients[:, -_TAIL:]
+    return Rule(t, w, tail, tail / w[:, None], steps @ coefficients.T)
 
 
 def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -92,36 +95,47 @@ def _crowded(z: float, fixed: list[tuple[float, float]]) -> bool:
 
 
 class Panels:
-    """A mesh of panels over z with an edge at 0, and integration of balls over it."""
+    """A mesh of panels over z with an edge at 0, and integration of balls over it.
+
+    ``edges`` may have leading axes: as many meshes of one shape, with their edge at 0 in one place. Every
+    method then takes and returns arrays with leading axes, as NumPy broadcasts them.
+    """
 
     def __init__(self, edges: np.ndarray, radii: np.ndarray) -> None:
         self.edges, self.radii = edges, radii
-        self.coarse = np.zeros(len(edges) - 1, bool)
-        left, right = edges[:-1], edges[1:]
-        reach = np.maximum(radii[:-1], radii[1:])[:, None]
-        half = (0.5 * (right - left))[:, None]
+        left, right = edges[..., :-1], edges[..., 1:]
+        reach = np.maximum(radii[..., :-1], radii[..., 1:])[..., None]
+        half = (0.5 * (right - left))[..., None]
         self.half = Ball(half, (reach + U * half) * GROW)
-        z = (0.5 * (left + right))[:, None] + half * rule().nodes
-        size = np.maximum(np.abs(left), np.abs(right))[:, None]
+        z = (0.5 * (left + right))[..., None] + half * rule().nodes
+        size = np.maximum(np.abs(left), np.abs(right))[..., None]
         # the node and the weight follow the panel, so an edge known to a radius moves both
         self.z = Ball(z, np.broadcast_to(1.25 * U * size + 2.0 * reach, z.shape))
+        #: What each node stands for: an integral is the sum of the integrand times this.
+        self.share = self.half * Ball(rule().weights, 4.0 * U * rule().weights)
+
+    def __len__(self) -> int:
+        return self.edges.shape[-1] - 1
+
+    @property
+    def zero(self) -> int:
+        """The number of the first panel right of z = 0."""
+        return int(np.count_nonzero(np.atleast_2d(self.edges)[0] < 0.0))
 
     def bisect(self, crowded: np.ndarray) -> Panels:
-        """Return the mesh with the marked panels cut in half."""
-        middles = 0.5 * (self.edges[:-1] + self.edges[1:])[crowded]
-        order = np.argsort(np.concatenate([self.edges, middles]), kind="stable")
-        radii = np.concatenate([self.radii, np.zeros(len(middles))])[order]
-        return Panels(np.concatenate([self.edges, middles])[order], radii)
+        """Return the mesh with the marked panels cut in half; of several meshes, the same panels."""
+        marked = np.flatnonzero(crowded)
+        middles = (0.5 * (self.edges[..., :-1] + self.edges[..., 1:]))[..., marked]
+        return Panels(*(np.insert(a, marked + 1, b, axis=-1) for a, b in ((self.edges, middles), (self.radii, 0.0))))
 
     def unresolved(self, f: Ball) -> np.ndarray:
         """Bound, for each panel, the error of integrating ``f`` because its degree is too high."""
-        tail = np.abs(_finite(f.mid) @ rule().tail).sum(axis=1)
-        return _SAFETY * self.half.mid[:, 0] * tail
+        return self.half.mid[..., 0] * _top(_finite(f.mid) @ rule().tail)
 
     def integral(self, f: Ball, floor: float = 1e-290) -> Ball:
         r"""Return :math:`\int f(z)\,dz` over all panels, rounding and truncation bounded.
 
-        ``f`` is a ball of shape (panels, NODES), the integrand at ``self.z``. An integrand that is
+        ``f`` is a ball of shape (..., panels, NODES), the integrand at ``self.z``. An integrand that is
         not over where z is cut off, and larger than ``floor`` there, has no bound.
 
         >>> from normcal.numerics.balls import BALLS
@@ -130,56 +144,103 @@ class Panels:
         >>> bool(abs(whole.mid - 1.0) <= whole.rad < 4e-14)
         True
         """
-        total = (f * self.half * Ball(rule().weights, 4.0 * U * rule().weights)).sum()
-        size = (self.half.mid[:, 0] * (np.abs(f.mid) @ rule().weights)).sum()
-        if max(abs(f.mid[0, 0]), abs(f.mid[-1, -1])) > max(CUT * size, floor):
-            return Ball(total.mid, np.inf)  # the integrand goes on beyond the reach of z
-        return Ball(total.mid, (total.rad + self.unresolved(f).sum()) * GROW)
+        return self.total(f * self.share, floor)[0]
+
+    def total(self, terms: Ball, floor=1e-290) -> tuple[Ball, np.ndarray]:
+        """Return the integral of f from ``terms``, f times ``share``, and what each panel leaves unresolved of it."""
+        size = np.abs(terms.mid)
+        whole = size.sum(axis=(-2, -1))
+        unresolved = _top(_finite(terms.mid) @ rule().tail_of_terms)
+        total = accurate_sum(terms)
+        share = self.share.mid
+        end = np.maximum(size[..., 0, 0] / share[..., 0, 0], size[..., -1, -1] / share[..., -1, -1])
+        rad = (total.rad + unresolved.sum(axis=-1)) * GROW
+        # where the integrand goes on beyond the reach of z there is no bound
+        return Ball(total.mid, np.where(end > np.maximum(CUT * whole, floor), np.inf, rad)), unresolved
 
     def antiderivative(self, f: Ball) -> Ball:
         r"""Return :math:`\int_0^z f(t)\,dt` at each node, built outwards from 0.
 
-        ``f`` and the result are balls of shape (panels, NODES). Sums start at 0 on either side,
+        ``f`` and the result are balls of shape (..., panels, NODES). Sums start at 0 on either side,
         so that the result keeps its relative accuracy where f has one sign.
         """
-        from_left = rule().from_left
-        right = _running(self, f, from_left, self.edges[:-1] >= 0.0, slice(None))
-        left = _running(self, f, from_left[::-1, ::-1], self.edges[:-1] < 0.0, slice(None, None, -1))
-        return Ball(np.concatenate([-left.mid, right.mid]), np.concatenate([left.rad, right.rad]))
+        from_left, unresolved = rule().from_left, self.unresolved(f)
+        right = _running(self, f, unresolved, from_left, slice(self.zero, None), slice(None))
+        left = _running(self, f, unresolved, from_left[::-1, ::-1], slice(None, self.zero), slice(None, None, -1))
+        return Ball(np.concatenate([-left.mid, right.mid], axis=-2), np.concatenate([left.rad, right.rad], axis=-2))
 
     def jumps(self, f: Ball, slope: Ball) -> Ball:
         """Return f right of each inner edge less f left of it, from the nodes next to it and the slope."""
         from_left = rule().from_left
-        half = self.half.mid[:, 0]
+        half = self.half.mid[..., 0]
         size = half * (np.abs(slope.mid) @ rule().weights) * RUNNING + half * (slope.rad @ rule().weights)
         error = size + self.unresolved(slope)
-        at_left = f.mid[:, 0] - half * (slope.mid @ from_left[0])
-        at_right = f.mid[:, -1] + half * (slope.mid[:, ::-1] @ from_left[0])
-        mid = at_left[1:] - at_right[:-1]
-        rad = f.rad[1:, 0] + f.rad[:-1, -1] + error[1:] + error[:-1] + U * (np.abs(at_left[1:]) + np.abs(at_right[:-1]))
+        at_left = f.mid[..., 0] - half * (slope.mid @ from_left[0])
+        at_right = f.mid[..., -1] + half * (slope.mid[..., ::-1] @ from_left[0])
+        mid = at_left[..., 1:] - at_right[..., :-1]
+        ends = np.abs(at_left[..., 1:]) + np.abs(at_right[..., :-1])
+        rad = f.rad[..., 1:, 0] + f.rad[..., :-1, -1] + error[..., 1:] + error[..., :-1] + U * ends
         return Ball(mid, rad * GROW)
 
 
-def _running(panels: Panels, f: Ball, step: np.ndarray, side: np.ndarray, outwards: slice) -> Ball:
+def accurate_sum(terms: Ball) -> Ball:
+    r"""Return the sums over the last two axes, each rounded only once, but for a part far below that.
+
+    The terms are split at a power of two :math:`\sigma \ge (n + 2)\max|t|`: the upper parts are multiples of
+    :math:`u\sigma`, so that any order adds them exactly, and the lower parts are below :math:`u\sigma` (Rump, Ogita &
+    Oishi 2008, doi:10.1137/050645671). These are folded first: terms that mirror one another cancel exactly.
+
+    >>> odd = Ball(np.array([[0.1, 0.7, 1e-30], [-1e-30, -0.7, -0.1]]))
+    >>> float(accurate_sum(odd).mid)
+    0.0
+    """
+    *lead, panels, nodes = terms.mid.shape
+    count = panels * nodes
+    t = terms.mid.reshape(*lead, count)
+    largest = np.abs(t).max(axis=-1)
+    sigma = np.where(largest > 0.0, np.ldexp(1.0, np.frexp(largest)[1] + (count + 2).bit_length()), 0.0)
+    high = (sigma[..., None] + t) - sigma[..., None]
+    low = t - high
+    rest = 0.5 * (low + low[..., ::-1]).sum(axis=-1)
+    mid = high.sum(axis=-1) + rest
+    spread = np.broadcast_to(terms.rad, terms.mid.shape).sum(axis=(-2, -1))
+    rad = (spread + U * np.abs(mid) + (count * U) ** 2 * sigma) * GROW
+    known = np.isfinite(rad)
+    return Ball(mid, rad) if known.all() else Ball(np.where(known, mid, t.sum(axis=-1)), np.where(known, rad, np.inf))
+
+
+def _top(coefficients: np.ndarray) -> np.ndarray:
+    """Return what the coefficients of highest degree, on the last axis, leave open."""
+    return _SAFETY * np.abs(coefficients).sum(axis=-1)
+
+
+def _running(panels: Panels, f: Ball, unresolved, step: np.ndarray, side: slice, outwards: slice) -> Ball:
     """Integrate outwards from 0 over the panels of one side; the result has one row a panel."""
+
+    def ordered(values):
+        return values[..., side, :][..., outwards, :]
+
     weights = rule().weights
-    mid, rad = _finite(f.mid[side][outwards]), f.rad[side][outwards]
-    half = panels.half.mid[side][outwards]
-    slack = panels.half.rad[side][outwards] / half
+    mid, rad, half = _finite(ordered(f.mid)), ordered(f.rad), ordered(panels.half.mid)
+    slack = ordered(panels.half.rad) / half
     inside = half * (mid @ step.T)
-    whole = half * (mid @ weights)[:, None]
-    size = half * (np.abs(mid) @ weights)[:, None]
-    spread = half * (rad @ weights)[:, None] + size * (RUNNING + slack)
-    spread = spread + panels.unresolved(f)[side][outwards][:, None] + TINY
+    whole = half * (mid @ weights)[..., None]
+    size = half * (np.abs(mid) @ weights)[..., None]
+    spread = half * (rad @ weights)[..., None] + size * (RUNNING + slack)
+    spread = spread + ordered(unresolved[..., None]) + TINY
     long = np.longdouble  # wider than a double on most machines; the bound asks for its precision
-    start = np.zeros((1, 1), long)
-    before = np.cumsum(np.vstack([start, whole[:-1].astype(long)]), axis=0).astype(float)
-    behind = np.cumsum(np.vstack([np.zeros((1, 1)), size[:-1]]), axis=0)
-    rounding = (len(half) * float(np.finfo(long).eps) + U) * behind
-    total = before + inside
-    error = (np.cumsum(spread, axis=0) + rounding + U * np.abs(total)) * GROW
-    return Ball(total[outwards], np.broadcast_to(error, total.shape)[outwards])
+    behind = _before(size)
+    rounding = (mid.shape[-2] * float(np.finfo(long).eps) + U) * behind
+    total = _before(whole.astype(long)).astype(float) + inside
+    error = (np.cumsum(spread, axis=-2) + rounding + U * np.abs(total)) * GROW
+    return Ball(total[..., outwards, :], error[..., outwards, :])
+
+
+def _before(parts: np.ndarray) -> np.ndarray:
+    """Return, for each panel, the sum over the panels before it."""
+    return np.concatenate([np.zeros_like(parts[..., :1, :]), np.cumsum(parts[..., :-1, :], axis=-2)], axis=-2)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, 0.0)
+    known = np.isfinite(values)
+    return values if known.all() else np.where(known, values, 0.0)

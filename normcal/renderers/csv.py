@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from normcal.constants import WORD, Constants
 from normcal.errors import RequestError
-from normcal.renderer import Renderer
+from normcal.renderer import StreamingRenderer
 from normcal.report import Report, View
+
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
 #: What stands before and behind the numbers of each row.
 _BEFORE = ("name", "layer")
 _BEHIND = ("engine", "relative_error", "input_mean", "input_std", "generator")
 
 
-class Csv(Renderer):
+class Csv(StreamingRenderer):
     name = "csv"
     suffixes = (".csv",)
 
-    def render(self, report: Report, view: View) -> str:
-        columns = list(dict.fromkeys(key for record in report.records for key in record))
+    def pieces(self, report: Report, view: View) -> Iterator[str]:
+        """Yield a line a record; records that are still to come have the keys of the first."""
+        records, known = report.records, report.records
+        if isinstance(records, Iterator):
+            known = list(itertools.islice(records, 1))
+            records = itertools.chain(known, records)
+        columns = dict.fromkeys(key for record in known for key in record)
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        for record in report.records:
-            writer.writerow({k: "" if v is None else repr(v) if isinstance(v, float) else v for k, v in record.items()})
-        return stream.getvalue()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        for record in records:
+            writer.writerow([record.get(column) for column in columns])
+            yield stream.getvalue()
+            stream.seek(0)
+            stream.truncate()
+        yield stream.getvalue()
 
     def constants(self, document: Constants) -> str:
         """Return a row a layer; words are always in quotes, numbers never."""
+        from normcal.constants import WORD
+
         for column in document.columns:
             self.check_name(column.name, "column")
         head = [*_BEFORE, *(column.name for column in document.columns), *_BEHIND]

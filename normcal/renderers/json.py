@@ -3,63 +3,63 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from normcal.constants import WORD, Cell, Constants, Row
-from normcal.renderer import Renderer
-from normcal.renderers._code import missing, quoted, visible
+from normcal.renderer import StreamingRenderer
 from normcal.report import Report, View
 
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
-class Json(Renderer):
+_quoted = json.encoder.encode_basestring
+
+
+class Json(StreamingRenderer):
     name = "json"
     suffixes = (".json",)
 
-    def render(self, report: Report, view: View) -> str:
-        return json.dumps(report.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    def pieces(self, report: Report, view: View) -> Iterator[str]:
+        head = "{"
+        for key, value in report.data.items():
+            head += f"\n  {_quoted(key)}: "
+            if isinstance(value, Iterator):
+                head += "["
+                for item in value:
+                    yield f"{head}\n    {_text(item, '    ')}"
+                    head = ","
+                head = "\n  ]," if head == "," else f"{head}],"
+            else:
+                head += f"{_text(value, '  ')},"
+        yield head.removesuffix(",") + ("\n}\n" if report.data else "}\n")
 
     def constants(self, document: Constants) -> str:
         """Return the provenance as keys, then what each row is, then the constants."""
-        head = json.dumps(document.data(), indent=2, ensure_ascii=False, allow_nan=False).split("\n")
-        layers = _member("layers", _object([_member(row.name, _layer(row)) for row in document.rows]))
-        rows = _member("constants", _object([_member(row.name, _row(document, row)) for row in document.rows]))
-        lines = [*map(visible, head[:-2]), f"{visible(head[-2])},", *_inner([layers, rows]), "}"]
-        return "\n".join(lines) + "\n"
+        from normcal.renderers import _json
+
+        return _json.constants(document)
 
 
 RENDERER = Json()
 
 
-def _layer(row: Row) -> list[str]:
-    known = row.error.value.value is not None
-    texts = {"spec": quoted(row.spec), "engine": quoted(row.engine.text)}
-    texts["relative_error"] = row.error.text if known else "null"
-    return ["{" + ", ".join(f"{quoted(key)}: {text}" for key, text in texts.items()) + "}"]
-
-
-def _row(document: Constants, row: Row) -> list[str]:
-    if document.flat:
-        return [_written(row.cells[0])]
-    return _object(
-        [_member(column.name, [_written(cell)]) for column, cell in zip(document.columns, row.cells, strict=True)]
-    )
-
-
-def _written(cell: Cell) -> str:
-    return "null" if missing(cell) else quoted(cell.text) if cell.role == WORD else cell.text
-
-
-def _member(key: str, value: list[str]) -> list[str]:
-    return [f"{quoted(key)}: {value[0]}", *value[1:]]
-
-
-def _object(members: list[list[str]]) -> list[str]:
-    return ["{", *_inner(members), "}"] if members else ["{}"]
-
-
-def _inner(members: list[list[str]]) -> list[str]:
-    """Return members of an object as its lines, with commas between them."""
-    lines = []
-    for place, member in enumerate(members, 1):
-        lines += [f"  {line}" for line in member]
-        lines[-1] += "," if place < len(members) else ""
-    return lines
+def _text(value: Any, pad: str) -> str:
+    """Return a value as ``json.dumps`` with an indent of 2 writes it within a document, several times as fast."""
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if kind is float and math.isfinite(value):
+        return repr(value)
+    if kind is int:
+        return repr(value)
+    if value is None or kind is bool:
+        return "null" if value is None else "true" if value else "false"
+    deeper = f"{pad}  "
+    if kind is dict and all(type(key) is str for key in value):
+        inner = f",\n{deeper}".join([f"{_quoted(key)}: {_text(one, deeper)}" for key, one in value.items()])
+        return f"{{\n{deeper}{inner}\n{pad}}}" if inner else "{}"
+    if kind is list:
+        inner = f",\n{deeper}".join([_text(one, deeper) for one in value])
+        return f"[\n{deeper}{inner}\n{pad}]" if inner else "[]"
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).replace("\n", f"\n{pad}")

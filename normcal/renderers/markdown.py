@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from normcal.constants import Constants
 from normcal.renderer import Renderer
 from normcal.renderers._cells import written
-from normcal.renderers._code import HTML_HARM, note, renamed, told
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
+
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
 
 class Markdown(Renderer):
@@ -20,9 +22,13 @@ class Markdown(Renderer):
         return "\n".join(f"{_block(block, view)}\n" for block in report.blocks if not _empty(block))
 
     def constants(self, document: Constants) -> str:
+        from normcal.renderers._code import renamed
+
         return super().constants(renamed(document, _literal))
 
     def comment(self, lines: tuple[str, ...]) -> str:
+        from normcal.renderers._code import HTML_HARM, note
+
         return "".join(f"<!-- {note(line, HTML_HARM)} -->\n" for line in lines) + "\n"
 
 
@@ -71,4 +77,6 @@ def _escaped(text: str) -> str:
 
 def _literal(text: str) -> str:
     """Escape what in a user's own text would swallow the lines behind it: HTML, code, formulas."""
+    from normcal.renderers._code import told
+
     return re.sub(r"([\\`~<$])", r"\\\1", told(text))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from normcal.constants import Constants
 from normcal.renderer import Renderer
 from normcal.renderers._cells import written
-from normcal.renderers._code import note, renamed, told
 from normcal.report import Block, Formula, Heading, Items, Report, Table, View
+
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
 NARROW_DIGITS, NARROW_WORDS = 7, 14
 
@@ -27,9 +29,13 @@ class Text(Renderer):
         return "\n".join(f"{_plain(block, view)}\n" for block in blocks)
 
     def constants(self, document: Constants) -> str:
+        from normcal.renderers._code import renamed, told
+
         return super().constants(renamed(document, told))
 
     def comment(self, lines: tuple[str, ...]) -> str:
+        from normcal.renderers._code import note
+
         return "".join(f"# {note(line)}\n" for line in lines) + "\n"
 
 
@@ -95,9 +101,27 @@ def _fitted(table: Table, view: View, console):
 
 
 def _widths(table: Table, view: View, console) -> tuple[int, int]:
-    """Return the least width that folds only words, and none shorter than NARROW_WORDS; and the natural one."""
-    measured = console.measure(_rich_table(table, view), options=console.options.update(width=10_000))
+    """Return the least width that folds only words, and none shorter than NARROW_WORDS; and the natural one.
+
+    A column is as wide as its longest cell needs, and no narrower than its longest word: rows of those two measure
+    the same as all of them.
+    """
+    columns = list(zip(*([written(cell, view) for cell in row] for row in table.rows), strict=True))
+    extremes = tuple(zip(*((max(c, key=_length), max(c, key=_longest_word)) for c in columns), strict=True))
+    drawn = _rich_table(Table(table.columns, extremes, table.words), view)
+    measured = console.measure(drawn, options=console.options.update(width=10_000))
     return measured.minimum, measured.maximum
+
+
+def _length(text: str) -> int:
+    """Return how many places the longest line of a text takes on a terminal."""
+    from rich.cells import cell_len
+
+    return len(text) if text.isascii() and "\n" not in text else max(map(cell_len, text.splitlines()), default=0)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(_length, text.split()), default=0)
 
 
 def _on_its_side(table: Table, view: View, console):
@@ -132,7 +156,7 @@ def _rich_table(table: Table, view: View, *, folds: bool = False):
     cells = [[written(cell, view) for cell in row] for row in table.rows]
     for i, column in enumerate(table.columns):
         word, style = column in table.words, "cyan" if i == 0 else None
-        longest = max([len(column), *(len(row[i]) for row in cells)])
+        longest = max(map(_length, [column, *(row[i] for row in cells)]))
         drawn.add_column(
             column,
             justify="left" if word else "right",

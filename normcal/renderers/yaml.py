@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from normcal.constants import WORD, Cell, Constants, Row
-from normcal.renderer import Renderer
-from normcal.renderers._code import missing, notes, quoted, reason, remark, remarked, told
+from normcal.renderer import StreamingRenderer
+from normcal.renderers._dump import dumped, item, member
 from normcal.report import Report, View
 
-#: Words that YAML 1.1 or 1.2 reads as something else than text.
-_OTHERS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+if TYPE_CHECKING:
+    from normcal.constants import Constants
 
 
-class Yaml(Renderer):
+class Yaml(StreamingRenderer):
     name = "yaml"
     suffixes = (".yaml", ".yml")
 
-    def render(self, report: Report, view: View) -> str:
-        import yaml
-
-        return yaml.safe_dump(report.data, sort_keys=False, allow_unicode=True, width=120)
+    def pieces(self, report: Report, view: View) -> Iterator[str]:
+        if not report.data:
+            yield dumped(report.data)
+        for key, value in report.data.items():
+            if isinstance(value, Iterator):
+                head = ""
+                for one in value:
+                    yield ("" if head else f"{key}:\n") + item(one)
+                    head = key
+                if not head:
+                    yield member(key, [])
+            else:
+                yield member(key, value)
 
     def constants(self, document: Constants) -> str:
         """Return a mapping of rows, below the document's name where it has one."""
-        rows = [line for row in document.rows for line in _row(document, row)]
-        if document.name:
-            rows = [f"{_key(document.name)}:", *(f"  {line}" for line in rows)]
-        return "\n".join([*(f"# {line}".rstrip() for line in notes(document)), *rows]) + "\n"
+        from normcal.renderers import _yaml
+
+        return _yaml.constants(document)
 
     def name_of(self, words: list[str]) -> str:
         """Return no name: the rows stand at the top."""
@@ -35,28 +43,3 @@ class Yaml(Renderer):
 
 
 RENDERER = Yaml()
-
-
-def _row(document: Constants, row: Row) -> list[str]:
-    if not document.flat:
-        columns = zip(document.columns, row.cells, strict=True)
-        return [
-            *remarked(f"{_key(row.name)}:", row, f"# {told(remark(row))}"),
-            *(f"  {_entry(column.name, cell)}" for column, cell in columns),
-        ]
-    (cell,) = row.cells
-    if missing(cell):
-        return [_entry(row.name, cell)]
-    return remarked(_entry(row.name, cell), row, f"# {told(remark(row))}", len(cell.text))
-
-
-def _entry(name: str, cell: Cell) -> str:
-    if missing(cell):
-        return f"{_key(name)}: null  # {told(reason(cell))}"
-    return f"{_key(name)}: {quoted(cell.text) if cell.role == WORD else cell.text}"
-
-
-def _key(name: str) -> str:
-    """Return a name as a key: in quotes unless every reader takes it for text."""
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _OTHERS
-    return name if plain else quoted(name)

@@ -206,7 +206,7 @@ def test_no_engine_but_formula_and_simulation_serves_and_a_huge_layer_only_the_f
     "spec",
     ["linear(in_features=0)", "linear(out_features=1.5)", "linear(in_features=10000000)", "linear(init=he)",
      "linear(gain=0)", "linear(gain=-1)", "linear(gain=inf)", "linear(features=3)", "conv(kernel_size=0)",
-     "conv(stride=(1, 2, 3))", "conv(kernel_size=(3, 3), ndim=1)", "conv(kernel_size=100000)",
+     "conv(stride=(1, 2, 3))", "conv(kernel_size=(3, 3), ndim=1)", "conv(kernel_size=10000000)",
      "conv(in_channels=true)"],
 )  # fmt: skip
 def test_parameters_that_cannot_be_are_refused(spec):

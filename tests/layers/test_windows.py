@@ -79,10 +79,17 @@ def test_a_scalar_is_repeated_and_a_tuple_of_another_length_refused():
         per_dimension("layer", "stride", (2, 1), 3)
 
 
+@pytest.mark.parametrize("length", [1, 2, 7, 12, 30, 49])
+def test_adaptive_windows_are_counted_as_they_lie(length):
+    for outputs in range(1, 60):
+        parts = Parts(length, outputs)
+        assert parts.counts == collections.Counter((end - start,) * 2 for start, end in parts._bounds()), outputs
+
+
 def test_absurd_windows_are_refused():
     with pytest.raises(RequestError, match="kernel_size makes 1e"):
-        check_size("layer", "kernel_size", 10**9)
-    check_size("layer", "kernel_size", 10**8)
+        check_size("layer", "kernel_size", 10**13)
+    check_size("layer", "kernel_size", 10**12)
 
 
 DILATED = [

@@ -11,7 +11,7 @@ from normcal.engines._integrate import PanelIntegrals
 from normcal.law import Normal
 from normcal.layers._power_sums import log_mean_exp, power_mean
 from normcal.numerics.balls import Ball
-from normcal.numerics.laplace import LogNormal, SteepLogNormal, falling_sums, log_normal, power
+from normcal.numerics.laplace import KEPT, LogNormal, SteepLogNormal, falling_sums, log_normal, power
 
 PLACES = (-6.0, -1.5, 1.0)
 
@@ -196,3 +196,23 @@ def test_the_log_mean_exp_of_two_is_a_log_cosh(scale):
     within(found[1], float(mp.sqrt(variance)), 1e-12)
     weight = mp.fsum(w / (1 + mp.exp(-s * z * mp.sqrt(2))) ** 2 for z, w in nodes)
     within(found[2], float(weight), 1e-12)
+
+
+@pytest.mark.parametrize("s", [1.0, 20.0])
+def test_many_points_at_once_are_what_each_is_alone(s):
+    law, places = log_normal(s), np.linspace(-30.0, 20.0, 150)
+    many = law.at(Ball(places))
+    for i in range(0, 150, 29):
+        alone = law.at(Ball(places[i : i + 1]))
+        for whole, one in ((many.log, alone.log), (many.spread, alone.spread), (many.moment(2), alone.moment(2))):
+            assert abs(whole.mid[i] - one.mid[0]) <= one.rad[0]
+            assert whole.rad[i] == pytest.approx(one.rad[0], rel=1e-6)
+
+
+def test_what_is_asked_for_again_is_kept_and_the_rest_is_dropped():
+    law, known = LogNormal(0.7), Ball(np.linspace(-1.0, 1.0, 5))
+    first = law.at(known)
+    for shift in range(3 * KEPT):
+        law.at(Ball(np.array([float(shift)])))
+        assert law.at(known) is first
+    assert len(law._known) <= KEPT

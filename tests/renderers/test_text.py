@@ -3,8 +3,12 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 
 from normcal import discover, renderer
+from normcal.renderers import text
 from normcal.renderers.text import RENDERER
 from normcal.report import Number, Paragraph, Report, Table, View
 from normcal.value import Value
@@ -116,3 +120,15 @@ def test_a_row_of_constants_is_one_line_whatever_its_name():
     document = files.of_numbers(dict.fromkeys(files.NAMES, 0.5))
     lines = RENDERER.constants(document).splitlines()
     assert sum("closed-form" in line for line in lines) == len(document.rows) + 1
+
+
+CELLS = st.text("ab c-é漢=(),.\n", max_size=12)
+
+
+@settings(derandomize=True, database=None, deadline=None)
+@given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6))
+def test_a_table_is_measured_by_its_longest_cells_as_if_by_all(rows):
+    table = Table(("layer", "fwd mean", "engine"), tuple(rows), words=("layer", "engine"))
+    console = Console(width=60)
+    whole = console.measure(text._rich_table(table, PLAIN), options=console.options.update(width=10_000))
+    assert text._widths(table, PLAIN, console) == (whole.minimum, whole.maximum)

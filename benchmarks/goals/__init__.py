@@ -1,0 +1,1 @@
+"""The goals: one file a group, as ``goal.py`` says."""
