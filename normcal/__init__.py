@@ -29,7 +29,7 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
     ----------
     spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, or a layer from ``normcal.catalog.layer(SPEC)``.
     options: those of the command line: ``mean``, ``std``, ``direction``, ``engine``, ``tol``,
-        ``samples``, ``seed``, ``workers``.
+        ``samples``, ``seed``, ``sampler``, ``rtol``, ``workers``, ``executor``, ``cluster``.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
     from normcal import catalog, pipeline
 
     chosen = catalog.layer(spec) if isinstance(spec, str) else _a_layer(spec)
-    return pipeline.run(_request(options), [chosen]).layers[0]
+    return _whole(pipeline.run(_request(options), [chosen])).layers[0]
 
 
 def table(specs: list[str], **options: Any) -> Result:
@@ -69,7 +69,14 @@ def table(specs: list[str], **options: Any) -> Result:
     """
     from normcal import catalog, pipeline
 
-    return pipeline.run(_request(options), catalog.layers(_texts(specs)))
+    return _whole(pipeline.run(_request(options), catalog.layers(_texts(specs))))
+
+
+def _whole(result: Result) -> Result:
+    """Return a result that is not cut short; pass on what cut it."""
+    if result.interrupted:
+        raise result.cause or KeyboardInterrupt
+    return result
 
 
 def _a_layer(value: Any) -> Layer:

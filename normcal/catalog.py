@@ -181,11 +181,14 @@ class Layers:
 
     def _add(self, parts: list[spec.Spec | type[Layer]]) -> None:
         """Add layers, every one of them built for a check."""
+        streamed = f", or {MOST_LAYERS:_} in a format that is written row by row, such as csv"
+        accepted = f"Accepted: at most {self.most:_} in all{streamed if self.most < MOST_LAYERS else ''}."
         for part in parts:
-            self.count += spec.count(part, self.most) if isinstance(part, spec.Spec) else 1
+            try:
+                self.count += spec.count(part, self.most) if isinstance(part, spec.Spec) else 1
+            except RequestError as error:
+                raise RequestError(error.message, accepted) from None
         if self.count > self.most:
-            streamed = f", or {MOST_LAYERS:_} in a format that is written row by row, such as csv"
-            accepted = f"Accepted: at most {self.most:_}{streamed if self.most < MOST_LAYERS else ''}."
             raise RequestError(f"{self.count:_} layers are too many.", accepted)
         for part in parts:
             collections.deque(self._built(part), maxlen=0)

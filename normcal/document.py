@@ -51,7 +51,7 @@ class Computation:
     def _computed(self, request: Request, layer: Layer) -> LayerResult:
         result = pipeline.run(request, [layer], self._progress)
         if result.interrupted:
-            raise KeyboardInterrupt
+            raise result.cause or KeyboardInterrupt
         return result.layers[0]
 
 

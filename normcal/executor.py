@@ -278,6 +278,7 @@ class Pool:
         self.cluster = cluster
         self.say = say
         self._running: concurrent.futures.Executor | None = None
+        self._spent = False
         self._odd: set[str] = set()
 
     def __enter__(self) -> Pool:
@@ -288,7 +289,7 @@ class Pool:
 
     def close(self) -> None:
         """Release the workers; a later task would start them anew."""
-        running, self._running = self._running, None
+        running, self._running, self._spent = self._running, None, False
         if running is not None:
             self.executor.stop(running)
 
@@ -338,6 +339,8 @@ class Pool:
 
     def running(self) -> concurrent.futures.Executor:
         """Return the executor, started if need be."""
+        if self._spent:
+            self.close()
         if self._running is None:
             self._running = self.executor.start(self.workers, self.cluster, self.say)
         return self._running
@@ -356,8 +359,9 @@ class Pool:
         if isinstance(problem, NormcalError):
             raise problem
         if failed is self._running:
-            self._running = None  # should it be beyond repair, nothing is left to stop
+            self._spent = True  # should it be beyond repair, it is stopped once nobody waits for it
             self._running = self.executor.recover(failed, problem)
+            self._spent = False
 
     def check(self, reply: Reply) -> None:
         """Refuse results of other versions, and say where a worker rounds otherwise."""

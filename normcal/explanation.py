@@ -73,6 +73,8 @@ def _tried(engine, layer: Layer, direction: str, request: Request, effort: engin
         return engine.estimate(layer, direction, request.law, effort)
     except Unsupported as reason:
         return str(reason)
+    except engines.Interrupted as stop:
+        raise stop.cause or stop from None
 
 
 def _draws(layer: Layer) -> int:

@@ -48,9 +48,6 @@ def run(
     >>> round(result.layers[0].quantity("forward.mean").value, 12)
     1.029375373004
     """
-    if session is None:
-        with sessions.opened(request, layers) as session:
-            return run(request, layers, progress, session)
     _check_budget(request, layers)
     found: list[LayerResult] = []
     try:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: The sampler of independent draws, which serves where none is named.
 PLAIN = "plain"
+#: The key of the moments that pool the inputs.
+POOLED = ""
 #: Random numbers in a block, which has a seed of its own: some milliseconds of work.
 BLOCK_DRAWS = 524_288
 #: Random numbers that are in work at once: few enough to stay in the cache, enough to hide the overhead.

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from normcal import sampler
 from normcal.law import Normal
 from normcal.layer import Layer
-from normcal.sampler import PLAIN
+from normcal.sampler import PLAIN, POOLED
 
 if TYPE_CHECKING:
     from normcal.numerics.moments import Moments
 
-#: The key of the moments that pool the inputs.
-POOLED = ""
 
 
 @dataclass(frozen=True)

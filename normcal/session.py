@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from normcal import __version__
-
 if TYPE_CHECKING:
     from normcal.checkpoint import Checkpoint
     from normcal.executor import Pool
@@ -84,11 +82,10 @@ def identity(request: Request, layers: list[Layer]) -> dict:
     """Return what decides the bits of a simulation: a checkpoint of anything else cannot be gone on from."""
     import hashlib
 
-    import numpy as np
+    from normcal import executor
 
     specs = [" ".join(filter(None, (layer.spec, layer.fingerprint()))) for layer in layers]
     if len(specs) > MOST_NAMED:
         specs = [f"{len(specs)} layers", hashlib.sha256("\n".join(specs).encode()).hexdigest()]
     asked = {name: getattr(request, name) for name in ("direction", "engine", "samples", "seed", "sampler", "rtol")}
-    versions = {"normcal": __version__, "NumPy": np.__version__}
-    return versions | {"layers": specs, "input": request.law.data()} | asked
+    return executor.versions() | {"layers": specs, "input": request.law.data()} | asked

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from normcal import executor, sampler, sampling
 from normcal.engine import Effort
-from normcal.sampling import POOLED, Job
+from normcal.sampler import POOLED
+from normcal.sampling import Job
 
 #: A simulation that may stop early is asked this many binary digits often: at every 64th part of its length or more.
 ASKED = 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pathlib
 import signal
@@ -76,3 +77,10 @@ class Heavy:
     def __call__(self, number: int) -> float:
         time.sleep(0.002)
         return float(self.weights[number])
+
+
+class Stranded:
+    """A task of a module that the other side does not have."""
+
+    def __reduce__(self):
+        return importlib.import_module, ("nowhere",)

@@ -183,6 +183,14 @@ WALLS = {
     "comparison": "layers engines engine renderers renderer report request pipeline catalog config numpy scipy",
     "schemas": "layers engines engine renderers renderer report pipeline numpy scipy",
     "report": "layers layer engines engine renderers renderer request pipeline catalog numpy scipy",
+    "executor": "layers engines engine renderers renderer report request pipeline catalog result config",
+    "executors": "layers engines engine renderers renderer report request pipeline catalog result config numpy scipy",
+    "checkpoint": "layers engines engine executors report request pipeline catalog result config numpy scipy",
+    "sampler": "layers engines engine executors renderers renderer report request pipeline catalog result config scipy",
+    "samplers": "layers engines engine executors renderers renderer report request pipeline catalog result config",
+    "sampling": "layers engines engine executors renderers renderer report request pipeline catalog result config scipy",
+    "simulation": "layers engines renderers renderer report request pipeline catalog result config numpy scipy",
+    "session": "layers engines engine renderers renderer report pipeline catalog result config numpy scipy",
     "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",
 }
 

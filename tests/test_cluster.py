@@ -133,6 +133,18 @@ def test_a_task_that_kills_its_worker_once_changes_nothing(pool, expected, tmp_p
     assert (tmp_path / "dead").exists()
 
 
+def test_a_cluster_that_cannot_run_a_task_says_why_and_is_left_in_peace(cluster, expected, capfd):
+    before, level = threading.active_count(), logging.getLogger("distributed.client").level
+    with executor.pool(None, 1, cluster.scheduler_address) as pool:
+        with pytest.raises(executor.Lost, match=r"cannot run the task: No module named 'nowhere'") as refusal:
+            list(pool.ordered(tasks.Stranded(), 50))
+        assert list(pool.ordered(tasks.noise, 3)) == expected[:3]
+    assert "every module" in refusal.value.hint
+    until(lambda: threading.active_count() <= before)
+    assert logging.getLogger("distributed.client").level == level
+    assert capfd.readouterr().err == ""
+
+
 # -- workers that are others ---------------------------------------------------------------------
 
 
@@ -199,6 +211,14 @@ def test_a_scheduler_of_other_versions_is_refused(cluster, monkeypatch):
     with executor.pool(None, 1, cluster.scheduler_address) as pool, pytest.raises(executor.Lost) as refusal:
         next(pool.ordered(tasks.noise, 5))
     assert f"has Python {real['Python']}, this side has Python 2.7" in refusal.value.message
+
+
+def test_a_scheduler_of_another_dask_is_refused(cluster, monkeypatch):
+    real = distributed.__version__
+    monkeypatch.setattr(distributed, "__version__", "1.0")
+    with executor.pool(None, 1, cluster.scheduler_address) as pool, pytest.raises(executor.Lost) as refusal:
+        next(pool.ordered(tasks.noise, 5))
+    assert f"has Dask {real}, this side has Dask 1.0" in refusal.value.message
 
 
 # -- addresses -----------------------------------------------------------------------------------
@@ -289,32 +309,28 @@ def test_a_secret_address_without_certificates(listener):
 # -- clusters that go away -----------------------------------------------------------------------
 
 
-def test_a_cluster_without_workers_is_waited_for_and_refused(cluster, impatient):
+def test_a_cluster_without_workers_is_refused_after_a_while_and_served_when_some_come(
+    cluster, impatient, expected, monkeypatch
+):
     said = []
+
+    def helped(text):
+        said.append(text)
+        monkeypatch.setattr(dask, "PATIENCE", PATIENCE)
+        cluster.scale(2)
+
     cluster.scale(0)
     until(lambda: not cluster.scheduler.workers)
     try:
         found = refused(cluster.scheduler_address, said.append)
+        assert "has no workers" in found.message and f"dask worker {cluster.scheduler_address}" in found.hint
+        assert len(said) == 1 and "no workers yet" in said[0]
+        with executor.pool(None, 1, cluster.scheduler_address, helped) as pool:
+            assert list(pool.ordered(tasks.noise, 50)) == expected[:50]
+        assert len(said) == 2
     finally:
         cluster.scale(2)
         cluster.wait_for_workers(2)
-    assert "has no workers" in found.message and f"dask worker {cluster.scheduler_address}" in found.hint
-    assert len(said) == 1 and "no workers yet" in said[0]
-
-
-def test_a_cluster_whose_workers_come_late_is_served(cluster, expected):
-    cluster.scale(0)
-    until(lambda: not cluster.scheduler.workers)
-    said = []
-
-    def say(text):
-        said.append(text)
-        cluster.scale(2)
-
-    with executor.pool(None, 1, cluster.scheduler_address, say) as pool:
-        assert list(pool.ordered(tasks.noise, 50)) == expected[:50]
-    assert len(said) == 1
-    cluster.wait_for_workers(2)
 
 
 def test_a_cluster_whose_workers_all_leave_is_given_up(pool, cluster, impatient, expected):

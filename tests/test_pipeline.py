@@ -107,6 +107,37 @@ def test_an_interruption_outside_of_sampling_keeps_the_rows_before(monkeypatch):
     assert result.interrupted and [row.layer.name for row in result.layers] == ["relu"]
 
 
+def test_rows_are_those_of_a_run_and_come_before_the_layers_end():
+    taken = []
+
+    def layers():
+        for k in itertools.count():
+            taken.append(k)
+            yield catalog.layer(f"elu(alpha={1.0 + k})")
+
+    rows = list(itertools.islice(pipeline.rows(Request(), layers()), 3))
+    assert len(taken) == pipeline.CHUNK
+    for row, whole in zip(rows, run([f"elu(alpha={1.0 + k})" for k in range(3)]).layers, strict=True):
+        for direction in ("forward", "backward"):
+            a, b = getattr(row, direction), getattr(whole, direction)
+            assert (a.mean, a.std, a.engine) == (b.mean, b.std, b.engine)
+
+
+def test_rows_before_one_that_cannot_be_served_are_yielded():
+    rows = pipeline.rows(Request(engine="closed-form"), catalog.layers(["relu", "tanh"]))
+    assert next(rows).layer.name == "relu"
+    with pytest.raises(RequestError, match="tanh"):
+        next(rows)
+
+
+def test_an_interrupted_row_is_yielded_before_the_interruption():
+    request = Request(engine="monte-carlo", samples=1000, workers=1)
+    rows = pipeline.rows(request, catalog.layers(["relu"]), interrupting(1))
+    assert next(rows).forward.samples == 1000
+    with pytest.raises(KeyboardInterrupt):
+        next(rows)
+
+
 def test_too_many_samples_are_refused_before_the_first_is_drawn(monkeypatch):
     def never(*_):
         raise AssertionError("sampling had begun")

@@ -162,6 +162,21 @@ def test_sigkill_at_any_moment_and_a_resume_give_the_same_bits(tmp_path, options
     assert kills and found == whole, said
 
 
+@pytest.mark.parametrize("format", ["text", "csv"])
+def test_ctrl_c_says_where_the_state_is_kept(tmp_path, format):
+    kept = str(tmp_path / "run.json")
+    argv = ("compute", "gelu", "--engine", "monte-carlo", "--samples", "1e10", "--format", format, "--checkpoint", kept)
+    process = started(*argv)
+    for _ in range(600):
+        if os.path.exists(kept):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    shown, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "monte-carlo" in shown
+    assert said == f"Interrupted: the figures are of the draws so far; the same command goes on from {kept}.\n"
+
+
 def test_a_checkpoint_of_another_request_is_refused_and_kept(tmp_path):
     kept = tmp_path / "run.json"
     argv = ("compute", "relu", "--engine", "monte-carlo", "--checkpoint", str(kept))
@@ -179,3 +194,29 @@ def test_processes_give_the_same_bits_as_threads(spec):
     threads, processes = (started(*argv, *more).communicate(timeout=120)[0]
                           for more in (("--workers", "1"), ("--executor", "processes", "--workers", "2")))  # fmt: skip
     assert threads == processes and json.loads(threads)["layers"][0]["forward"]["status"] == "ok"
+
+
+LOST = "Error: The cluster tcp://127.0.0.1:1 cannot be reached: nothing listens there."
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("compute", "lstm_cell"),
+        ("compute", "lstm_cell", "--format", "csv"),
+        ("table", "TABLE"),
+        ("table", "TABLE", "-o", "made.md"),
+        ("explain", "relu"),
+        ("verify", "relu"),
+    ],
+    ids=" ".join,
+)
+def test_a_cluster_that_cannot_be_reached_is_told_once_and_nothing_is_written(tmp_path, argv):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    config = tmp_path / "table.yaml"
+    config.write_text("layers: [lstm_cell]")
+    argv = [str(config) if word == "TABLE" else str(tmp_path / word) if "." in word else word for word in argv]
+    process = started(*argv, "--cluster", "tcp://127.0.0.1:1")
+    shown, said = process.communicate(timeout=60)
+    assert process.returncode == 2 and shown == "" and said.startswith(LOST)
+    assert os.listdir(tmp_path) == ["table.yaml"]

@@ -41,18 +41,17 @@ GOALS = (_GELU, _GELU_ERROR, _POOL, _POOL_ERROR, *_COVERAGE.values(), _RTOL)
 
 
 def measure(budget):
-    seeds = budget.size(20, 2)
-    counts = [POINTS >> halvings for halvings in ((6, 10) if budget.quick else (0, 2, 4, 6, 8, 10))]
+    seeds, fewer = budget.size(40, 2), budget.size(16, 2)
+    counts = [POINTS >> halvings for halvings in ((10, 6) if budget.quick else (10, 8, 6, 4, 2))]
     for spec, (goal, error, figure) in _MATCHES.items():
-        errors = {
-            name: [(count, _error(spec, figure, name, seeds, count)) for count in reversed(counts)]
-            for name in ("plain", "sobol")
-        }
-        plain, sobol = (found[-1][1] for found in errors.values())
-        yield goal.found(plain / sobol, note=f"{seeds} seeds each")
-        yield error.found(sobol, plain)
-        for name, points in errors.items():
+        last = {}
+        for name in ("plain", "sobol"):
+            points = [(count, _error(spec, figure, name, fewer, count)) for count in counts]
+            points.append((POINTS, _error(spec, figure, name, seeds, POINTS)))
+            last[name] = points[-1][1]
             yield Series("error", f"{_WHAT[spec]}, {name}", "points", "root mean square error", tuple(points))
+        yield goal.found(last["plain"] / last["sobol"], note=f"{seeds} seeds each")
+        yield error.found(last["sobol"], last["plain"])
     for name in _NAMES:
         shares = _shares(name, budget.size(300, 3), budget.size(4096, 1024))
         for times in _LIMITS:

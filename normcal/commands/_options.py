@@ -157,7 +157,8 @@ _OUTPUT = (
         "--format",
         metavar="|".join(_formats()),
         shell_complete=_complete(_formats),
-        help="Output format.  [default: text, or what the suffix of --output says]",
+        help="Output format; those for machines write each row as soon as it is there.  "
+        "[default: text, or what the suffix of --output says]",
     ),
     click.option(
         "--digits",

@@ -25,9 +25,18 @@ class Output:
     renderer: object
     path: str | None
     digits: int | None
+    #: Where the state of a simulation is kept, if anywhere.
+    checkpoint: str | None = None
 
     @classmethod
-    def checked(cls, format: str | None, digits: int | None, output: str | None, default: str = "text") -> Output:
+    def checked(
+        cls,
+        format: str | None,
+        digits: int | None,
+        output: str | None,
+        default: str = "text",
+        checkpoint: str | None = None,
+    ) -> Output:
         from normcal import renderer, rounding
 
         path = None if output in (None, "-") else output
@@ -35,7 +44,7 @@ class Output:
         chosen = renderer.choose(format, path, default)
         if path is not None:
             renderer.check_writable(path)
-        return cls(chosen, path, digits)
+        return cls(chosen, path, digits, checkpoint)
 
     @property
     def most(self) -> int:
@@ -62,7 +71,7 @@ class Output:
             rows.notes.append(f"{rows.more_notes:_} more remarks stand in the rows that they are about")
         self._remark(rows.notes)
         if rows.interrupted:
-            self._tell_interrupted(not rows.empty)
+            self._tell_interrupted(not rows.empty, isinstance(rows.stopped, KeyboardInterrupt))
         if rows.stopped is not None:
             raise click.exceptions.Exit(INTERRUPTED) if isinstance(rows.stopped, KeyboardInterrupt) else rows.stopped
 
@@ -89,16 +98,19 @@ class Output:
             stream.write(piece)
             stream.flush()
 
-    def write_interrupted(self, report) -> None:
-        """Show what there is on stdout; a file is not replaced by half a result."""
+    def write_interrupted(self, report, cause: Exception | None = None) -> None:
+        """Show what there is on stdout; a file is not replaced by half a result. ``cause`` is what it was but Ctrl-C."""
         if report.records:
             Output(self.renderer, None, self.digits).write(report)
-        self._tell_interrupted(bool(report.records))
+        self._tell_interrupted(bool(report.records), cause is None)
 
-    def _tell_interrupted(self, some: bool) -> None:
+    def _tell_interrupted(self, some: bool, pressed: bool) -> None:
+        if not some and not pressed:
+            return  # the cause says it all
         what = "the figures are of the draws so far" if some else "there are no figures yet"
         kept = f"; {self.path} was not written" if self.path else ""
-        click.echo(f"Interrupted: {what}{kept}.", err=True)
+        state = f"; the same command goes on from {self.checkpoint}" if self.checkpoint else ""
+        click.echo(f"Interrupted: {what}{kept}{state}.", err=True)
 
     def write(self, report) -> None:
         """Render the report and put it where it belongs."""

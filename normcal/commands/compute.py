@@ -40,14 +40,14 @@ def command(specs, weights, checkpoint, format, digits, output, **options) -> No
 
     named = _options.need_specs(specs, "compute")
     request = Request().updated(options)
-    target = Output.checked(format, digits, output)
+    target = Output.checked(format, digits, output, checkpoint=checkpoint)
     layers = catalog.Layers(named, most=target.most) if weights is None else [_fixed(named, weights)]
     with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
         if target.renderer.streams and weights is None:
             return target.write_rows(request, layers, progress, session)
         result = pipeline.run(request, list(layers), progress, session)
     if result.interrupted:
-        target.write_interrupted(summary.by_direction(result))
+        target.write_interrupted(summary.by_direction(result), result.cause)
         raise result.cause or click.exceptions.Exit(INTERRUPTED)
     report = summary.by_direction(result)
     if weights is not None:

@@ -35,7 +35,8 @@ def command(config, checkpoint, format, digits, output, **options) -> None:
 
     chosen = configs.read(config)
     request = Request().updated(chosen.options).updated(options)
-    target = Output.checked(format, chosen.digits if digits is None else digits, output, chosen.format or "text")
+    digits = chosen.digits if digits is None else digits
+    target = Output.checked(format, digits, output, chosen.format or "text", checkpoint)
     layers = configs.sweep(chosen, target.most)
     with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
         if target.renderer.streams:
@@ -44,6 +45,6 @@ def command(config, checkpoint, format, digits, output, **options) -> None:
         result = pipeline.run(request, list(layers), progress, session)
     report = tabulation.report(chosen, request, result)
     if result.interrupted:
-        target.write_interrupted(report)
+        target.write_interrupted(report, result.cause)
         raise result.cause or click.exceptions.Exit(INTERRUPTED)
     target.write(report)

@@ -53,13 +53,13 @@ def command(specs, config, checkpoint, format, digits, output, **options) -> Non
         listed = catalog.layers(list(specs))
     request = request.updated(options)
     layers = list({layer.spec: layer for layer in listed}.values())
-    target = Output.checked(format, digits, output)
+    target = Output.checked(format, digits, output, checkpoint=checkpoint)
     try:
         with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
             comparisons = verification.verify(request, layers, progress, session)
     except verification.Stopped as stop:
         done = [layer for layer in layers if any(c.layer == layer.spec for c in stop.found)]
-        target.write_interrupted(report(request, done, stop.found))
+        target.write_interrupted(report(request, done, stop.found), stop.cause)
         raise stop.cause or click.exceptions.Exit(INTERRUPTED) from None
     target.write(report(request, layers, comparisons))
     wrong = [c for c in comparisons if c.verdict == verification.DISAGREE]

@@ -63,7 +63,10 @@ class Integrals:
 
     def slopes(self, components: Sequence[Component], law: Normal) -> Ball:
         """Return the root of the sum of the components' mean squared slopes."""
-        return root_of_squares([(c.mass, self.slope(c, law)) for c in components])
+        found = [(c.mass, self.slope(c, law)) for c in components]
+        if len(found) == 1 and found[0][0] == 1.0:
+            return found[0][1]
+        return root_of_squares(found)
 
 
 class NoIntegrals(Integrals):

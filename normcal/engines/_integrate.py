@@ -33,7 +33,7 @@ from normcal.engines._nodes import (
 )  # fmt: skip
 from normcal.law import Normal
 from normcal.layer import BACKWARD, FORWARD, Component
-from normcal.numerics.balls import BALLS, GROW, Ball, U, ball, hypot
+from normcal.numerics.balls import BALLS, GROW, TINY, Ball, U, ball, hypot
 from normcal.numerics.lines import line_integral
 from normcal.numerics.panels import Panels, rule
 from normcal.numerics.tape import Program
@@ -47,7 +47,9 @@ NOISE = 64.0 * U
 NOISE_OF_RADII = 0.5
 #: A mean or a std whose bound is relatively wider than this is worth another route, which costs more for a mean.
 CANCELLED = 5e-14
-CANCELLED_STD = 2.5e-14
+CANCELLED_STD = 4e-14
+#: Functions of a size between this and its inverse are squared as they are.
+SQUARED = 1e-70
 #: The rms over |z| > REACH of a function of slope 1, and more.
 UNSEEN = 1e-160
 #: What kinks too close to be told apart may cost the forward moments.
@@ -81,24 +83,24 @@ class PanelIntegrals(Integrals):
 
 def integrated(asked: Sequence[tuple[str, Component]], law: Normal) -> list[Moments | Ball]:
     """Return, for each component, (mean, std, rms) of f(x) forward, or sqrt(E[w f'^2]) backward."""
-    integrands: dict[tuple, Integrand] = {}
+    integrands: dict[tuple, tuple[Integrand, dict[str, list[int]]]] = {}
     programs: dict[tuple, Program | None] = {}
-    places: dict[str, dict[tuple, list[int]]] = {FORWARD: {}, BACKWARD: {}}
     for place, (direction, component) in enumerate(asked):
         function = component.f, component.slope
         if function not in programs:
             programs[function] = recorded(component)
         integrand = Integrand(component, law, programs[function])
-        integrands.setdefault(integrand.key, integrand)
-        places[direction].setdefault(integrand.key, []).append(place)
+        _, places = integrands.setdefault(integrand.key, (integrand, {}))
+        places.setdefault(direction, []).append(place)
+    places_of = {id(integrand): places for integrand, places in integrands.values()}
     found: list = [None] * len(asked)
     for directions, results in _EVALUATED.items():
-        wanted = [one for key, one in integrands.items() if {d for d in places if key in places[d]} == directions]
+        wanted = [one for one, places in integrands.values() if places.keys() == directions]
         for batch in batches(wanted, results):
             for direction in directions:
                 moments = _MOMENTS[direction](batch)
                 for integrand, its in zip(batch.integrands, moments, strict=True):
-                    for place in places[direction][integrand.key]:
+                    for place in places_of[id(integrand)][direction]:
                         found[place] = its
     return found
 
@@ -151,11 +153,11 @@ def _forward_said(batch: Batch) -> tuple[tuple[Ball, ...], np.ndarray]:
     f, steps = batch.values[VALUE], batch.values[SLOPE] * batch.law.std
     jumps = _jumps_at_kinks(batch, f, steps)
     g = _with_jumps(panels.antiderivative(steps), jumps, panels.zero)
-    g_mean, _ = panels.total(g * mass)
-    spread, coarse_std = _rms(panels, (g - g_mean.mid[:, None, None]) * root)
+    g_mean, _ = panels.total(mass.times(g))
+    spread, coarse_std = _rms(panels, root.times(g - g_mean.mid[:, None, None]))
     std = _less_square(spread, g_mean.rad)
-    rms, coarse_rms = _rms(panels, f * root)
-    terms = f * mass
+    rms, coarse_rms = _rms(panels, root.times(f))
+    terms = mass.times(f)
     mean, unresolved = panels.total(terms)
     coarse = coarse_std | coarse_rms | _coarse(terms, unresolved, rms.upper) | _uneven(batch.measure, steps, std.upper)
     rough = coarse.any(axis=-1) | (False if jumps is None else (jumps.mid != 0.0).any(axis=-1))
@@ -200,7 +202,7 @@ def _best_std(batch: Batch, mean: Ball, std: Ball) -> Ball:
         return std
     part, centre = batch.of(members), entries(mean, members)
     around = part.values[VALUE] - centre.mid[:, None, None]
-    plain = _less_square(_rms(part.measure.panels, around * part.measure.root)[0], centre.rad)
+    plain = _less_square(_rms(part.measure.panels, part.measure.root.times(around))[0], centre.rad)
     best = Ball(std.mid.copy(), std.rad.copy())
     _put(best, members, _narrower(entries(best, members), plain))
     return best
@@ -270,7 +272,7 @@ def _backward(batch: Batch) -> list[Ball]:
 
 
 def _backward_said(batch: Batch) -> tuple[tuple[Ball], np.ndarray]:
-    std, coarse = _rms(batch.measure.panels, batch.values[BACK] * batch.measure.root)
+    std, coarse = _rms(batch.measure.panels, batch.measure.root.times(batch.values[BACK]))
     return (std,), coarse
 
 
@@ -290,10 +292,25 @@ def _each(x: Ball) -> list[Ball]:
 
 def _rms(panels: Panels, roots: Ball) -> tuple[Ball, np.ndarray]:
     """Return the rms of f from f times the root of the mass, and which panels are too coarse for it."""
-    scale = _power_of_two_near(np.abs(roots.mid).max(axis=(-2, -1)))
-    squares = roots.scaled(scale[..., None, None]).square()
+    size = np.abs(roots.mid)
+    largest = size.max(axis=(-2, -1))
+    scale = np.where((largest > SQUARED) & (largest < 1.0 / SQUARED), 1.0, _power_of_two_near(largest))
+    if not (scale == 1.0).all():
+        roots = roots.scaled(scale[..., None, None])
+        size = np.abs(roots.mid)
+    squares = _square(size, roots.rad)
     total, unresolved = panels.total(squares, floor=1e-290 * scale * scale)
     return BALLS.sqrt(total).scaled(1.0 / scale), _coarse(squares, unresolved, total.mid)
+
+
+def _square(size: np.ndarray, rad: np.ndarray) -> Ball:
+    """Return the squares of numbers of that size, known to that radius."""
+    mid = size * size
+    wide = (2.0 * size + rad) * rad
+    wide += U * mid
+    wide *= GROW
+    wide += 2.0 * TINY
+    return Ball(mid, wide)
 
 
 def _coarse(terms: Ball, unresolved: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -371,7 +388,7 @@ def _hidden(integrand: Integrand, start: Ball) -> tuple[float, float]:
     mass, height = 0.0, 0.0
     for x, scale in component.features:
         z, width = standardised(x, law), 64.0 * scale / law.std
-        if not narrow(z, scale / law.std):
+        if not narrow(z, 0.5 * scale / law.std):  # scales were rounded down by up to that much
             continue
         near = Ball(x + scale * np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]))
         inside = ball(component.f(near, BALLS)) - start

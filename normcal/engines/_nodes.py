@@ -16,7 +16,7 @@ import numpy as np
 
 from normcal.law import Normal
 from normcal.layer import Component
-from normcal.numerics.balls import BALLS, Ball, ball
+from normcal.numerics.balls import BALLS, GROW, TINY, Ball, U, ball
 from normcal.numerics.duals import Dual, Duals, lift
 from normcal.numerics.panels import NODES, REACH, Panels, edges_for
 from normcal.numerics.tape import Program, Tape, run
@@ -24,7 +24,24 @@ from normcal.numerics.tape import Program, Tape, run
 #: Places in z closer than this, relatively, are one.
 BLUR = 2.0**-46
 #: Batches are cut to about this many nodes: a few arrays of them fill a cache.
-MOST_NODES = 10_000
+MOST_NODES = 5_000
+
+
+class Weight:
+    """A ball of positive entries that many balls are multiplied by, with what that takes prepared."""
+
+    def __init__(self, ball: Ball) -> None:
+        self.mid, self.rad = ball.mid, ball.rad
+        self._own = (ball.rad + U * ball.mid) * GROW
+        self._most = (ball.mid + ball.rad) * GROW
+
+    def times(self, x: Ball) -> Ball:
+        """Return x times the weight, as balls are multiplied."""
+        rad = np.abs(x.mid) * self._own
+        rad += x.rad * self._most
+        rad *= GROW
+        rad += 2.0 * TINY
+        return Ball(x.mid * self.mid, rad)
 
 
 class Measure:
@@ -35,8 +52,8 @@ class Measure:
         if weight is not None:
             density = density * weight(panels.z, BALLS)
         self.panels = panels
-        self.mass = density * panels.share
-        self.root = BALLS.sqrt(self.mass)
+        mass = density * panels.share
+        self.mass, self.root = Weight(mass), Weight(BALLS.sqrt(mass))
 
     @functools.cached_property
     def kernel(self) -> Ball:
@@ -77,9 +94,18 @@ class Ground:
 
 
 def ground(component: Component, law: Normal) -> Ground:
-    """Cut the line of z at the kinks, and at the scales on which f changes."""
+    """Cut the line of z at the kinks, and at the scales on which f changes.
+
+    Scales are rounded down to a power of two stds, so that many functions share their mesh.
+    """
     kinks = tuple((float(b.mid), float(b.rad)) for b in map(ball, component.kinks))
-    return _ground(kinks, tuple((float(x), float(scale)) for x, scale in component.features), law)
+    features = tuple((float(x), law.std and law.std * _rounded(scale / law.std)) for x, scale in component.features)
+    return _ground(kinks, features, law)
+
+
+def _rounded(width: float) -> float:
+    """Return the largest power of two that is no larger; a width that is none stays."""
+    return math.ldexp(0.5, math.frexp(width)[1]) if 0.0 < width < math.inf else width
 
 
 @functools.lru_cache(maxsize=256)

@@ -16,8 +16,7 @@ from normcal.errors import RequestError, Unsupported
 from normcal.law import Normal
 from normcal.layer import Layer
 from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, parts
-from normcal.sampler import PLAIN
-from normcal.sampling import POOLED, Job
+from normcal.sampler import PLAIN, POOLED
 from normcal.value import Value
 
 DEFAULT_SAMPLES = 1_000_000
@@ -42,6 +41,7 @@ class MonteCarlo(Engine):
 
     def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
         from normcal.executor import Lost
+        from normcal.sampling import Job
         from normcal.simulation import Simulation
 
         def estimate() -> Estimate | None:

@@ -78,7 +78,7 @@ def chi(n: int, t: Ball) -> tuple[Ball, Ball]:
 
     Parameters
     ----------
-    n: how many numbers, from 1 to 10^8.
+    n: how many numbers, from 1 to 10^12.
     t: the mean of each, any sign.
 
     Returns

@@ -62,7 +62,7 @@ def rms_of_output(spaces: Sequence[Space], law: Normal, eps: float, q, m) -> Bal
 
     Returns
     -------
-    A ball of relative radius near 1e-15, from 2 to 10^7 entries.
+    A ball of relative radius near 1e-15, from 2 to 10^9 entries.
 
     Examples
     --------

@@ -33,7 +33,7 @@ def win_weight(n: int) -> Callable | None:
 
     Returns
     -------
-    A function of (z, m), the ``weight`` of a Component; accurate for n up to 10^8 and in both tails.
+    A function of (z, m), the ``weight`` of a Component; accurate for n up to 10^12 and in both tails.
 
     Examples
     --------

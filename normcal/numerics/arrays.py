@@ -29,7 +29,20 @@ class Arrays:
     abs = staticmethod(np.abs)
     maximum = staticmethod(np.maximum)
     minimum = staticmethod(np.minimum)
-    where = staticmethod(np.where)
+
+    @staticmethod
+    def where(condition, a, b):
+        """Choose by bits: ``np.where`` branches on every entry, and a sampled condition is anybody's guess."""
+        if np.ndim(condition) == 0:
+            return np.where(condition, a, b)
+        if np.ndim(a) == np.ndim(b) == 0 and (a, b) == (1.0, 0.0):
+            return condition.astype(float)
+        mask = condition.astype(np.int64)
+        np.negative(mask, out=mask)
+        first, second = (np.asarray(x, float).view(np.int64) for x in (a, b))
+        mask &= first ^ second
+        mask ^= second
+        return mask.view(float)
 
     @staticmethod
     def sigmoid(x):

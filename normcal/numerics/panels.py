@@ -34,7 +34,7 @@ RUNNING = 24.0 * U
 #: The density of z is below the smallest double beyond this.
 REACH = 38.5
 #: Edges at which a function that changes on a length of 1 leaves little unresolved, times the density.
-_GAUSSIAN_EDGES = (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8.5, 12, 20, REACH)
+_GAUSSIAN_EDGES = (0, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8.5, 11, REACH)
 #: Legendre coefficients are trusted to fall at least as fast as these factors assume.
 _SAFETY = 4.0
 #: What an integrand may still be where z is cut off, relative to its whole: it falls like exp(-38 z) there.
@@ -151,7 +151,7 @@ class Panels:
         size = np.abs(terms.mid)
         whole = size.sum(axis=(-2, -1))
         unresolved = _top(_finite(terms.mid) @ rule().tail_of_terms)
-        total = accurate_sum(terms)
+        total = accurate_sum(terms, size)
         share = self.share.mid
         end = np.maximum(size[..., 0, 0] / share[..., 0, 0], size[..., -1, -1] / share[..., -1, -1])
         rad = (total.rad + unresolved.sum(axis=-1)) * GROW
@@ -183,23 +183,24 @@ class Panels:
         return Ball(mid, rad * GROW)
 
 
-def accurate_sum(terms: Ball) -> Ball:
-    r"""Return the sums over the last two axes, each rounded only once, but for a part far below that.
+def accurate_sum(terms: Ball, size: np.ndarray) -> Ball:
+    r"""Return the sums over the last two axes of terms of that size, each rounded only once, but for a part far below.
 
     The terms are split at a power of two :math:`\sigma \ge (n + 2)\max|t|`: the upper parts are multiples of
     :math:`u\sigma`, so that any order adds them exactly, and the lower parts are below :math:`u\sigma` (Rump, Ogita &
     Oishi 2008, doi:10.1137/050645671). These are folded first: terms that mirror one another cancel exactly.
 
     >>> odd = Ball(np.array([[0.1, 0.7, 1e-30], [-1e-30, -0.7, -0.1]]))
-    >>> float(accurate_sum(odd).mid)
+    >>> float(accurate_sum(odd, np.abs(odd.mid)).mid)
     0.0
     """
     *lead, panels, nodes = terms.mid.shape
     count = panels * nodes
     t = terms.mid.reshape(*lead, count)
-    largest = np.abs(t).max(axis=-1)
+    largest = size.max(axis=(-2, -1))
     sigma = np.where(largest > 0.0, np.ldexp(1.0, np.frexp(largest)[1] + (count + 2).bit_length()), 0.0)
-    high = (sigma[..., None] + t) - sigma[..., None]
+    high = t + sigma[..., None]
+    high -= sigma[..., None]
     low = t - high
     rest = 0.5 * (low + low[..., ::-1]).sum(axis=-1)
     mid = high.sum(axis=-1) + rest

@@ -118,20 +118,21 @@ class Tape:
     def __init__(self) -> None:
         self.variable = Traced(self, 0)
         self._code: dict[tuple, int] = {}
-        self._numbers: dict[float | Ball, int] = {}
+        self._numbers: dict[float | Ball, Traced] = {}
 
     def lift(self, x) -> Traced:
         """Return ``x`` as an operand; a plain number or a scalar ball is a number of the program."""
-        if isinstance(x, Traced):
+        if x.__class__ is Traced:
             return x
-        if not isinstance(x, (Ball, float)):
+        if not isinstance(x, (float, Ball)):
             x = float(x)
-        place = -self._numbers.setdefault(x, len(self._numbers) + 1)
-        return Traced(self, place, None if isinstance(x, Ball) else x)
+        if x not in self._numbers:
+            self._numbers[x] = Traced(self, -1 - len(self._numbers), None if isinstance(x, Ball) else x)
+        return self._numbers[x]
 
     def record(self, name: str, *operands) -> Traced:
         """Note an operation; one that was noted before with the same operands is not done twice."""
-        step = (name, *(self.lift(x).place for x in operands))
+        step = (name, *[x.place if x.__class__ is Traced else self.lift(x).place for x in operands])
         return Traced(self, self._code.setdefault(step, len(self._code) + 1))
 
     def __getattr__(self, name: str) -> Callable:

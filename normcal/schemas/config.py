@@ -37,7 +37,6 @@ _TITLES = {
     "direction": "Which pass the table shows",
     "workers": "Threads or processes of a simulation; their number changes no bit",
     "executor": "What runs a simulation: threads, processes or a cluster",
-    "cluster": "Address of a Dask scheduler",
     "defaults": "Keys that hold for every output that does not say otherwise",
     "outputs": "The files that 'normcal generate' writes and 'normcal check' holds",
     "path": "The file, from the config's folder, which it must not leave",
@@ -84,7 +83,6 @@ def schema() -> dict[str, Any]:
                 "direction": _direction(),
                 "workers": _NUMBER,
                 "executor": {"enum": list(discover.names("executors"))},
-                "cluster": _TEXT,
                 "defaults": _output(shared=True),
                 "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}, "minItems": 1, "maxItems": 1000},
             }

@@ -2,6 +2,8 @@
 
 import math
 import operator
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -163,3 +165,18 @@ def test_a_long_sum_that_cancels_keeps_its_last_digit():
 
 def test_one_radius_for_many_entries_counts_for_each_of_them():
     assert Ball(np.ones(100), 1e-3).sum().rad >= 0.1
+
+
+def test_formulas_of_single_numbers_load_no_numpy():
+    asked = "relu", "gelu", "relu6", "linear", "dropout", "batch_norm", "max_pool(kernel_size=2)"
+    code = f"""
+import sys
+from normcal import catalog, engine
+from normcal.law import Normal
+for spec in {asked}:
+    for direction in ("forward", "backward"):
+        engine.estimate("closed-form", catalog.layer(spec), direction, Normal(), engine.Effort())
+print("numpy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

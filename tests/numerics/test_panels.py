@@ -1,13 +1,14 @@
 """Panels of Gauss-Legendre nodes: the rule against mpmath, and integrals within the balls stated for them."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
 from mpmath import mp, mpf
 
 from normcal.numerics.balls import BALLS, Ball, U
-from normcal.numerics.panels import NODES, REACH, RUNNING, Panels, edges_for, rule
+from normcal.numerics.panels import NODES, REACH, RUNNING, Panels, accurate_sum, edges_for, rule
 
 #: What a running integral inside one panel is granted for rounding, relative to the panel's integral of |f|.
 ALLOWANCE = RUNNING
@@ -278,3 +279,39 @@ def test_jumps_of_a_kinked_function_are_within_their_balls():
         if abs(edge) < 3.0:
             assert abs(mid - exact) <= rad + 1e-15
             assert rad < 1e-12
+
+
+def test_meshes_of_one_shape_are_one_mesh_with_a_leading_axis():
+    alone = [panels(features=[(0.0, scale)]) for scale in (0.03, 0.031)]
+    stacked = Panels(np.stack([mesh.edges for mesh in alone]), np.stack([mesh.radii for mesh in alone]))
+    crowded = np.arange(len(alone[0])) % 7 == 3
+    for one, both in ((alone, stacked), ([mesh.bisect(crowded) for mesh in alone], stacked.bisect(crowded))):
+        f = bump(both, 0.0, 0.1)
+        for k, mesh in enumerate(one):
+            its = Ball(f.mid[k], f.rad[k])
+            for found, expected in (
+                (both.integral(f), mesh.integral(its)), (both.antiderivative(f), mesh.antiderivative(its)),
+                (both.jumps(f, f), mesh.jumps(its, its)),
+            ):  # fmt: skip
+                assert np.allclose(found.mid[k], expected.mid, rtol=1e-15, atol=1e-16)
+                assert np.allclose(found.rad[k], expected.rad, rtol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0, 1, 30, 300])
+def test_a_sum_is_that_of_fsum_to_one_rounding(spread):
+    rng = np.random.default_rng(spread)
+    terms = rng.standard_normal((4, 9, NODES)) * 10.0 ** rng.uniform(-spread, spread, (4, 9, NODES))
+    terms[3, :, : NODES // 2] = -terms[3, ::-1, : NODES // 2 - 1 : -1]
+    found = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
+    for k, values in enumerate(terms):
+        exact = math.fsum(values.ravel())
+        assert abs(found.mid[k] - exact) <= found.rad[k] <= 2.0 * U * abs(exact) + 1e-18 * np.abs(values).max()
+    assert found.mid[3] == 0.0, "what mirrors itself cancels exactly"
+
+
+def test_a_sum_of_what_is_no_number_has_no_bound():
+    terms = np.ones((3, 2, NODES))
+    terms[0, 0, 0], terms[1, 0, 0] = np.inf, np.nan
+    with np.errstate(all="ignore"):
+        found = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
+    assert found.mid[0] == np.inf and np.isinf(found.rad[:2]).all() and found.mid[2] == 2 * NODES
