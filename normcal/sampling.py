@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from normcal.numerics.moments import Moments
 
 
-
 @dataclass(frozen=True)
 class Job:
     """Everything that decides the numbers of a simulation, and nothing else."""

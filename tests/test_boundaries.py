@@ -188,7 +188,7 @@ WALLS = {
     "checkpoint": "layers engines engine executors report request pipeline catalog result config numpy scipy",
     "sampler": "layers engines engine executors renderers renderer report request pipeline catalog result config scipy",
     "samplers": "layers engines engine executors renderers renderer report request pipeline catalog result config",
-    "sampling": "layers engines engine executors renderers renderer report request pipeline catalog result config scipy",
+    "sampling": "layers engines engine executors renderers report request pipeline catalog result config scipy",
     "simulation": "layers engines renderers renderer report request pipeline catalog result config numpy scipy",
     "session": "layers engines engine renderers renderer report pipeline catalog result config numpy scipy",
     "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",

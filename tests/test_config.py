@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from normcal import audit, catalog, config, tabulation
 from normcal.errors import FileError, NormcalError, RequestError
 from normcal.grid import Grid
-from normcal.request import Request
 from normcal.quantity import PATHS
+from normcal.request import Request
 from normcal.result import Result
 from tests.program import ROOT, succeed
 

@@ -21,6 +21,7 @@ _MATCHES = {
 }
 _WHAT = {"gelu": "E gelu²", "max_pool(kernel_size=3)": "E max pooling 3 x 3"}
 _NAMES = ("plain", "antithetic", "sobol")
+#: Errors of a few replicates are widened so that two of them cover; one then covers more often than a normal one.
 _LIMITS = {1: (0.64, 0.72), 2: (0.93, 0.97)}
 _COVERED = (
     ("relu", "forward"),
@@ -31,7 +32,7 @@ _COVERED = (
 _COVERAGE = {
     (name, times): Goal(
         f"{name}: runs within {times} stated error{'s' * (times > 1)}", "", "a normal error",
-        least=low, most=high, absolute=True,
+        least=low, most=None if (name, times) == ("sobol", 1) else high, absolute=True,
     )
     for name in _NAMES
     for times, (low, high) in _LIMITS.items()

@@ -99,7 +99,7 @@ class Output:
             stream.flush()
 
     def write_interrupted(self, report, cause: Exception | None = None) -> None:
-        """Show what there is on stdout; a file is not replaced by half a result. ``cause`` is what it was but Ctrl-C."""
+        """Show what there is on stdout; a file is not replaced by half a result. ``cause``: what it was, but Ctrl-C."""
         if report.records:
             Output(self.renderer, None, self.digits).write(report)
         self._tell_interrupted(bool(report.records), cause is None)

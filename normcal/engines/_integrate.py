@@ -228,12 +228,13 @@ def _with_jumps(g: Ball, jumps: Ball | None, zero: int) -> Ball:
         return g
     sign = np.where(np.arange(g.mid.shape[-2]) < zero, -1.0, 1.0)[:, None]
     rad = g.rad + _outwards(jumps.rad, zero)[..., None]
+    grow = np.where((jumps.upper > 0.0).any(axis=-1), GROW, 1.0)[..., None, None]
     if not jumps.mid.any():
-        return Ball(g.mid, rad * GROW)
+        return Ball(g.mid, rad * grow)
     mid = g.mid + sign * _outwards(jumps.mid, zero)[..., None]
-    several = np.count_nonzero(jumps.mid, axis=-1)[..., None] - 1  # one jump is passed on as it is
-    rounded = several * U * _outwards(np.abs(jumps.mid), zero)
-    return Ball(mid, (rad + rounded[..., None] + U * np.abs(mid)) * GROW)
+    several = np.count_nonzero(jumps.mid, axis=-1)[..., None]
+    rounded = np.maximum(several - 1, 0) * U * _outwards(np.abs(jumps.mid), zero)  # one jump is passed on as it is
+    return Ball(mid, (rad + rounded[..., None] + U * np.abs(mid) * (several > 0)[..., None]) * grow)
 
 
 def _outwards(jumps: np.ndarray, zero: int) -> np.ndarray:
@@ -259,7 +260,9 @@ def _curvature(batch: Batch) -> Ball:
         mid = parts.mid.sum(axis=-1)
         several = np.maximum(np.count_nonzero(jumps.mid, axis=-1) - 1, 0)
         rounded = several * U * np.abs(parts.mid).sum(axis=-1)
-        total = total + Ball(mid, (np.where(jumps.upper > 0.0, parts.rad, 0.0).sum(axis=-1) + rounded) * GROW)
+        kinked = np.flatnonzero((jumps.upper > 0.0).any(axis=-1))  # a row owes nothing to its neighbours' kinks
+        at_kinks = Ball(mid, (np.where(jumps.upper > 0.0, parts.rad, 0.0).sum(axis=-1) + rounded) * GROW)
+        _put(total, kinked, entries(total, kinked) + entries(at_kinks, kinked))
     return total * std
 
 
@@ -292,10 +295,11 @@ def _each(x: Ball) -> list[Ball]:
 
 def _rms(panels: Panels, roots: Ball) -> tuple[Ball, np.ndarray]:
     """Return the rms of f from f times the root of the mass, and which panels are too coarse for it."""
-    size = np.abs(roots.mid)
-    largest = size.max(axis=(-2, -1))
-    scale = np.where((largest > SQUARED) & (largest < 1.0 / SQUARED), 1.0, _power_of_two_near(largest))
-    if not (scale == 1.0).all():
+    size, scale = np.abs(roots.mid), np.ones(())
+    largest = np.maximum.reduce(size.reshape(len(size), -1), axis=-1)
+    plain = (largest > SQUARED) & (largest < 1.0 / SQUARED)
+    if not plain.all():
+        scale = np.where(plain, 1.0, _power_of_two_near(largest))
         roots = roots.scaled(scale[..., None, None])
         size = np.abs(roots.mid)
     squares = _square(size, roots.rad)
@@ -366,7 +370,7 @@ def _narrower(a: Ball, b: Ball) -> Ball:
 
 def _unseen(slopes: Ball) -> np.ndarray:
     """Bound what lies beyond the reach of z, per unit of std: from the slopes around kinks and features."""
-    steepest = np.nan_to_num(slopes.upper, nan=math.inf).max(axis=(-2, -1))
+    steepest = slopes.upper.max(axis=(-2, -1))  # no number, where one of them is none
     return np.where(np.isfinite(steepest), UNSEEN * steepest, 0.0)
 
 

@@ -24,7 +24,7 @@ from normcal.numerics.tape import Program, Tape, run
 #: Places in z closer than this, relatively, are one.
 BLUR = 2.0**-46
 #: Batches are cut to about this many nodes: a few arrays of them fill a cache.
-MOST_NODES = 5_000
+MOST_NODES = 10_000
 
 
 class Weight:
@@ -226,18 +226,24 @@ class Batch:
         return Batch([self.integrands[k] for k in members], self._measure(members), values, probed)
 
     def halved(self, members: np.ndarray, coarse: np.ndarray) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Yield (members, their batch) on finer meshes: the panels that any of them marks are cut in half."""
-        marked = coarse[members].any(axis=0)
-        nodes = (len(self.measure.panels) + np.count_nonzero(marked)) * NODES * len(members)
-        if len(members) > 1 and nodes > 4 * MOST_NODES:
-            for part in np.array_split(members, 2):
-                yield from self.halved(part, coarse)
-            return
+        """Yield (members, their batch) with their coarse panels cut in half, those that mark the same ones together.
+
+        So what becomes of one does not depend on what else is in the batch.
+        """
+        alike: dict[bytes, list[int]] = {}
+        for k in members:
+            alike.setdefault(coarse[k].tobytes(), []).append(k)
+        for those in map(np.array, alike.values()):
+            nodes = 2 * len(self.measure.panels) * NODES * len(those)
+            for part in np.array_split(those, min(nodes // (4 * MOST_NODES) + 1, len(those))):
+                yield part, self._on(part, self._panels(part).bisect(coarse[part[0]]))
+
+    def _on(self, members: np.ndarray, panels: Panels) -> Batch:
         integrands = [self.integrands[k] for k in members]
-        measure = Measure(self._panels(members).bisect(marked), integrands[0].component.weight)
-        x = _inputs(measure.panels.z, self.law)
-        values = dict(zip(self.values, evaluated(integrands, x, tuple(self.values)), strict=True))
-        yield members, Batch(integrands, measure, values, {k: entries(x, members) for k, x in self.probed.items()})
+        values = evaluated(integrands, _inputs(panels.z, self.law), tuple(self.values))
+        probed = {k: entries(x, members) for k, x in self.probed.items()}
+        measure = Measure(panels, integrands[0].component.weight)
+        return Batch(integrands, measure, dict(zip(self.values, values, strict=True)), probed)
 
     def bend(self) -> Ball:
         """Return f'' at the nodes."""
@@ -258,7 +264,8 @@ def batches(integrands: Iterable[Integrand], results: tuple[int, ...]) -> Iterat
         alone = integrand.component.weight is not None
         groups.setdefault(id(integrand) if alone else integrand.ground.shape, []).append(integrand)
     for group in groups.values():
-        group.sort(key=lambda one: id(one.ground))
+        order = {id(one.ground): place for place, one in reversed(list(enumerate(group)))}
+        group.sort(key=lambda one: order[id(one.ground)])
         together = max(MOST_NODES // (NODES * len(group[0].ground.edges)), 1)
         for start in range(0, len(group), together):
             yield _on_first_mesh(group[start : start + together], results)

@@ -354,21 +354,18 @@ def falling_sums(log: Ball, n: int, most: int) -> list[Ball]:
     """
     size = most + 2  # one more derivative for the error of r
     r = log.mid
-    order = np.arange(size)
     sums = np.zeros((size, len(r)))
     sums[0], sums[1] = np.exp(r), 1.0
-    m = 1
-    choose = np.array([[math.comb(k, j) for j in range(size)] for k in range(size)], dtype=float)
+    m, order = 1, np.arange(size)
+    choose = np.array([[math.comb(k, j) for j in range(size)] for k in range(size)], dtype=float)[:, :, None]
     gap = np.maximum(order[:, None] - order, 0)
     for bit in bin(n)[3:]:
-        falling, powers = _powers(m, r, size)
-        sums = sums + np.einsum("kjp,jp->kp", (choose * falling[gap])[:, :, None] * powers[gap], sums)
+        sums += np.einsum("kjp,jp->kp", choose * _falling(m, r, size)[gap], sums)
         m *= 2
         if bit == "1":
             m += 1
-            falling, powers = _powers(m, r, size)
-            sums = sums + falling[:, None] * powers
-    # each of the steps rounds an exponent of size i |log r| < 700, and adds; e^(-700) is no loss
+            sums += _falling(m, r, size)
+    # each of the steps rounds an exponent of size i |log r| < 550, and adds; e^(-550) is nothing to sums above 1
     steps = (n.bit_length() + 1) * (16.0 + 2.0 * size) * U
     found = []
     for k in range(1, most + 1):
@@ -377,11 +374,11 @@ def falling_sums(log: Ball, n: int, most: int) -> list[Ball]:
     return found
 
 
-def _powers(m: int, r, size: int):
-    """Return (m)_k and r^(m-k) for k < size; 0 for both where k > m."""
-    order = np.arange(size)
-    falling = np.array([math.prod(range(m, m - k, -1)) for k in range(size)], dtype=float)
-    return falling, np.where((order <= m)[:, None], np.exp(np.multiply.outer(np.maximum(m - order, 0), r)), 0.0)
+def _falling(m: int, r, size: int):
+    """Return (m)_k e^(r (m-k)) for k < size; 0 where k > m."""
+    factors = np.array([math.prod(range(m, m - k, -1)) for k in range(size)], dtype=float)
+    exponents = np.multiply.outer(np.maximum(m - np.arange(size), 0), r)
+    return factors[:, None] * np.exp(np.maximum(exponents, LOWEST))
 
 
 def _h_over_square(u):

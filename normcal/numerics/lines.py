@@ -80,7 +80,7 @@ def _support(g) -> tuple[float, float, bool]:
     alive = np.flatnonzero(size > CUT)
     if not len(alive):  # nothing, or nothing that these steps see
         return -1.0, 1.0, all(np.all(v.rad == 0.0) for v in values)
-    over = 0 < alive[0] and alive[-1] < len(s) - 1
+    over = alive[0] > 0 and alive[-1] < len(s) - 1
     return float(s[max(alive[0] - 1, 0)]), float(s[min(alive[-1] + 1, len(s) - 1)]), over
 
 

@@ -149,12 +149,11 @@ class Panels:
     def total(self, terms: Ball, floor=1e-290) -> tuple[Ball, np.ndarray]:
         """Return the integral of f from ``terms``, f times ``share``, and what each panel leaves unresolved of it."""
         size = np.abs(terms.mid)
-        whole = size.sum(axis=(-2, -1))
+        total, whole = accurate_sum(terms, size)
         unresolved = _top(_finite(terms.mid) @ rule().tail_of_terms)
-        total = accurate_sum(terms, size)
         share = self.share.mid
         end = np.maximum(size[..., 0, 0] / share[..., 0, 0], size[..., -1, -1] / share[..., -1, -1])
-        rad = (total.rad + unresolved.sum(axis=-1)) * GROW
+        rad = (total.rad + np.add.reduce(unresolved, axis=-1)) * GROW
         # where the integrand goes on beyond the reach of z there is no bound
         return Ball(total.mid, np.where(end > np.maximum(CUT * whole, floor), np.inf, rad)), unresolved
 
@@ -183,36 +182,38 @@ class Panels:
         return Ball(mid, rad * GROW)
 
 
-def accurate_sum(terms: Ball, size: np.ndarray) -> Ball:
-    r"""Return the sums over the last two axes of terms of that size, each rounded only once, but for a part far below.
+def accurate_sum(terms: Ball, size: np.ndarray) -> tuple[Ball, np.ndarray]:
+    r"""Return the sums over the last two axes, each rounded only once but for a part far below, and those of ``size``.
 
-    The terms are split at a power of two :math:`\sigma \ge (n + 2)\max|t|`: the upper parts are multiples of
-    :math:`u\sigma`, so that any order adds them exactly, and the lower parts are below :math:`u\sigma` (Rump, Ogita &
-    Oishi 2008, doi:10.1137/050645671). These are folded first: terms that mirror one another cancel exactly.
+    ``size`` holds the absolute values of the terms. These are split at a power of two
+    :math:`\sigma \ge (n + 2)\max|t|`: the upper parts are multiples of :math:`u\sigma`, so that any order adds them
+    exactly, and the lower parts are below :math:`u\sigma` (Rump, Ogita & Oishi 2008, doi:10.1137/050645671). Those
+    are folded first: terms that mirror one another cancel exactly.
 
     >>> odd = Ball(np.array([[0.1, 0.7, 1e-30], [-1e-30, -0.7, -0.1]]))
-    >>> float(accurate_sum(odd, np.abs(odd.mid)).mid)
+    >>> float(accurate_sum(odd, np.abs(odd.mid))[0].mid)
     0.0
     """
     *lead, panels, nodes = terms.mid.shape
     count = panels * nodes
-    t = terms.mid.reshape(*lead, count)
-    largest = size.max(axis=(-2, -1))
-    sigma = np.where(largest > 0.0, np.ldexp(1.0, np.frexp(largest)[1] + (count + 2).bit_length()), 0.0)
+    t, size = terms.mid.reshape(*lead, count), size.reshape(*lead, count)
+    spread = np.add.reduce(np.broadcast_to(terms.rad, terms.mid.shape).reshape(*lead, count), axis=-1)
+    largest = np.maximum.reduce(size, axis=-1)
+    sigma = np.ldexp(1.0, np.frexp(largest)[1] + (count + 2).bit_length()) * (largest > 0.0)
     high = t + sigma[..., None]
     high -= sigma[..., None]
     low = t - high
-    rest = 0.5 * (low + low[..., ::-1]).sum(axis=-1)
-    mid = high.sum(axis=-1) + rest
-    spread = np.broadcast_to(terms.rad, terms.mid.shape).sum(axis=(-2, -1))
+    mid = np.add.reduce(high, axis=-1) + 0.5 * np.add.reduce(low + low[..., ::-1], axis=-1)
     rad = (spread + U * np.abs(mid) + (count * U) ** 2 * sigma) * GROW
-    known = np.isfinite(rad)
-    return Ball(mid, rad) if known.all() else Ball(np.where(known, mid, t.sum(axis=-1)), np.where(known, rad, np.inf))
+    whole, known = np.add.reduce(size, axis=-1), np.isfinite(rad)
+    if not known.all():
+        mid, rad = np.where(known, mid, np.add.reduce(t, axis=-1)), np.where(known, rad, np.inf)
+    return Ball(mid, rad), whole
 
 
 def _top(coefficients: np.ndarray) -> np.ndarray:
     """Return what the coefficients of highest degree, on the last axis, leave open."""
-    return _SAFETY * np.abs(coefficients).sum(axis=-1)
+    return _SAFETY * np.add.reduce(np.abs(coefficients), axis=-1)
 
 
 def _running(panels: Panels, f: Ball, unresolved, step: np.ndarray, side: slice, outwards: slice) -> Ball:

@@ -63,6 +63,8 @@ class Traced:
 
     def __mul__(self, other):
         other = self.tape.lift(other)
+        if self.exact is None and other.exact is None:
+            return self.tape.record("*", self, other)
         for one, rest in ((self, other), (other, self)):
             if one.exact == 1.0:
                 return rest

@@ -91,3 +91,14 @@ def test_components_that_need_finer_meshes_do_not_disturb_the_others():
         alone = [integrated([(BACKWARD, c)], STANDARD)[0] for c in (steep, calm)]
     for a, b in zip(among, alone, strict=True):
         assert abs(a.mid - b.mid) <= a.rad + b.rad and a.rad <= WIDER * b.rad
+
+
+def test_a_row_of_the_default_table_has_the_same_bits_alone_and_among_the_others():
+    """So that a table, a file of constants and a single command say the same, errors included."""
+    from normcal import config, pipeline
+    from normcal.request import Request
+
+    layers = [layer for layer in config.layers(config.read(None)) if not layer.name.endswith(("lstm_cell", "gru_cell"))]
+    for row in pipeline.run(Request(), layers).layers:
+        alone = pipeline.run(Request(), [row.layer]).layers[0]
+        assert (row.forward, row.backward) == (alone.forward, alone.backward), row.layer.spec

@@ -302,7 +302,7 @@ def test_a_sum_is_that_of_fsum_to_one_rounding(spread):
     rng = np.random.default_rng(spread)
     terms = rng.standard_normal((4, 9, NODES)) * 10.0 ** rng.uniform(-spread, spread, (4, 9, NODES))
     terms[3, :, : NODES // 2] = -terms[3, ::-1, : NODES // 2 - 1 : -1]
-    found = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
+    found, _ = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
     for k, values in enumerate(terms):
         exact = math.fsum(values.ravel())
         assert abs(found.mid[k] - exact) <= found.rad[k] <= 2.0 * U * abs(exact) + 1e-18 * np.abs(values).max()
@@ -313,5 +313,5 @@ def test_a_sum_of_what_is_no_number_has_no_bound():
     terms = np.ones((3, 2, NODES))
     terms[0, 0, 0], terms[1, 0, 0] = np.inf, np.nan
     with np.errstate(all="ignore"):
-        found = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
+        found, _ = accurate_sum(Ball(terms, np.zeros(terms.shape)), np.abs(terms))
     assert found.mid[0] == np.inf and np.isinf(found.rad[:2]).all() and found.mid[2] == 2 * NODES
