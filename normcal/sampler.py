@@ -18,7 +18,7 @@ POOLED = ""
 #: Random numbers in a block, which has a seed of its own: some milliseconds of work.
 BLOCK_DRAWS = 524_288
 #: Random numbers that are in work at once: few enough to stay in the cache, enough to hide the overhead.
-PIECE_DRAWS = 49_152
+PIECE_DRAWS = 65_536
 #: Rows of a wide layer that are in work at once all the same, and the random numbers that they may take.
 FEW_ROWS, WIDE_DRAWS = 16, 1_048_576
 
