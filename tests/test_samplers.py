@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from normcal import catalog, engine, sampler
 from normcal.engine import Effort
@@ -96,6 +97,16 @@ def test_the_stated_error_covers_the_truth_as_often_as_it_says(name, spec, quant
     assert np.mean(scores < 2.0) >= 0.89
     assert np.mean(scores < 1.0) >= 0.58
     assert np.median(scores) > 0.3  # nor is it far too cautious
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.001, 0.02, 0.3, 0.5, 0.97])
+def test_replicates_that_count_alike_still_state_an_error(fraction):
+    """Of 512 points of a replicate 100 and a fraction lie right of the jump: most replicates see the same whole number."""
+    law = Normal(float(ndtri((100.0 + fraction) / 512.0)), 1.0)
+    truth = exact("sign", law=law).mean.value
+    found = [sample("sign", law=law, samples=4096, seed=s, sampler="sobol").mean for s in range(60)]
+    assert all(one.error > 0.0 for one in found)
+    assert np.mean([abs(one.value - truth) <= 2.0 * one.error for one in found]) >= 0.89
 
 
 @pytest.mark.parametrize("spec", ["tanh", "identity", "softsign"])

@@ -24,8 +24,38 @@ _FEW = 512
 _ROW = 2048
 
 
+class Errors:
+    """Standard errors by the delta method, for whoever knows that of a linear combination of the means of (a, b)."""
+
+    @property
+    def pooled(self) -> Moments:
+        """The moments that the errors are of."""
+        raise NotImplementedError
+
+    def error(self, of_a: float, of_b: float) -> float:
+        """Return the standard error of ``of_a * mean(a) + of_b * mean(b)``, about the pooled shift."""
+        raise NotImplementedError
+
+    @property
+    def mean_error(self) -> float:
+        return self.error(1.0, 0.0)
+
+    @property
+    def std_error(self) -> float:
+        if self.pooled.std == 0.0:
+            return 0.0
+        # the second term is of higher order, and all there is when b is constant, as for a fair coin
+        return math.hypot(self.error(-2.0 * self.pooled.a, 1.0), self.mean_error**2) / (2.0 * self.pooled.std)
+
+    @property
+    def rms_error(self) -> float:
+        if self.pooled.rms == 0.0:
+            return 0.0
+        return self.error(2.0 * self.pooled.shift, 1.0) / (2.0 * self.pooled.rms)
+
+
 @dataclass(frozen=True)
-class Moments:
+class Moments(Errors):
     """Rows seen, the shift c, the means of (a, b) and their summed squared deviations."""
 
     rows: int
@@ -88,27 +118,15 @@ class Moments:
     def rms(self) -> float:
         return math.hypot(self.mean, self.std)
 
-    def _error(self, of_a: float, of_b: float) -> float:
-        """Standard error of ``of_a * mean(a) + of_b * mean(b)``."""
+    @property
+    def pooled(self) -> Moments:
+        return self
+
+    def error(self, of_a: float, of_b: float) -> float:
         if self.rows < 2:
             return math.nan
         spread = of_a * of_a * self.aa + 2.0 * of_a * of_b * self.ab + of_b * of_b * self.bb
         return math.sqrt(max(spread, 0.0) / (self.rows - 1) / self.rows)
-
-    @property
-    def mean_error(self) -> float:
-        return self._error(1.0, 0.0)
-
-    @property
-    def std_error(self) -> float:
-        if self.std == 0.0:
-            return 0.0
-        # the second term is of higher order, and all there is when b is constant, as for a fair coin
-        return math.hypot(self._error(-2.0 * self.a, 1.0), self.mean_error * self.mean_error) / (2.0 * self.std)
-
-    @property
-    def rms_error(self) -> float:
-        return self._error(2.0 * self.shift, 1.0) / (2.0 * self.rms) if self.rms > 0.0 else 0.0
 
     @property
     def informative(self) -> float:

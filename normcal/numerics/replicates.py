@@ -15,14 +15,19 @@ import functools
 import math
 from dataclasses import dataclass
 
-from normcal.numerics.moments import Moments
+import numpy as np
+
+from normcal.numerics.moments import Errors, Moments
 
 #: How much the skewness of the replicates, over the root of their number, widens the error.
 SKEWED = 1.0
+#: Replicates whose spread is below this, in units of that of the rows, are alike: where the layer jumps they may have
+#: counted alike, and all be off by a fraction of a point. The error is then that of one point in each.
+ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
-class Replicates:
+class Replicates(Errors):
     """The moments of each replicate, by its number.
 
     >>> import numpy as np
@@ -67,35 +72,19 @@ class Replicates:
     def informative(self) -> float:
         return self.pooled.informative
 
-    @property
-    def mean_error(self) -> float:
-        return self._error(1.0, 0.0)
-
-    @property
-    def std_error(self) -> float:
-        if self.std == 0.0:
-            return 0.0
-        # as for independent rows, the second term is of higher order
-        return math.hypot(self._error(-2.0 * self.pooled.a, 1.0), self.mean_error**2) / (2.0 * self.std)
-
-    @property
-    def rms_error(self) -> float:
-        return self._error(2.0 * self.pooled.shift, 1.0) / (2.0 * self.rms) if self.rms > 0.0 else 0.0
-
-    def _error(self, of_a: float, of_b: float) -> float:
-        """Return the standard error of ``of_a * mean(a) + of_b * mean(b)``, about the pooled shift."""
+    def error(self, of_a: float, of_b: float) -> float:
         count = len(self.each)
         if count < 2:
             return math.nan
         about = [moments.shifted(self.pooled.shift) for moments in self.each.values()]
-        values = [of_a * one.a + of_b * one.b for one in about]
-        centre = math.fsum(values) / count
-        off = [value - centre for value in values]
-        spread = math.fsum(each**2 for each in off) / (count - 1)
-        if spread == 0.0:
-            return 0.0
-        skewness = abs(math.fsum(each**3 for each in off)) / count / spread**1.5
-        return (1.0 + SKEWED * skewness / math.sqrt(count)) * _widened(count - 1) * math.sqrt(spread / count)
+        with np.errstate(all="ignore"):  # what is too large for a double has no error, and that is said elsewhere
+            values = np.array([of_a * one.a + of_b * one.b for one in about])
+            spread = float(values.std(ddof=1))
+            within = self.pooled.error(of_a, of_b) * math.sqrt(self.rows)
+            if spread <= ALIKE * within:
+                return within * count / self.rows
+            skewness = abs(float((((values - values.mean()) / spread) ** 3).mean()))
+        return (1.0 + SKEWED * skewness / math.sqrt(count)) * _widened(count - 1) * spread / math.sqrt(count)
 
 
 @functools.cache
