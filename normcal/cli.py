@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import signal
 import sys
 
 import click
@@ -45,12 +47,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args, **kwargs) -> click.Context:
-        with _closed_pipe_is_quiet():  # --help prints here
+        with _output_guarded():  # --help prints here
             return super().make_context(*args, **{"terminal_width": _width()} | kwargs)
 
     def invoke(self, ctx: click.Context):
         try:
-            with _closed_pipe_is_quiet():
+            with _output_guarded():
                 value = super().invoke(ctx)
                 if sys.stdout is not None:
                     sys.stdout.flush()
@@ -60,8 +62,6 @@ class Commands(click.Group):
         except MemoryError:
             hint = "Ask for fewer or smaller layers, or for a format that is written row by row, such as csv."
             raise Refused(RequestError("The memory does not suffice.", hint)) from None
-        except OSError as problem:
-            raise Refused(FileError(f"The result cannot be written: {problem.strerror or problem}.")) from None
 
 
 def _width() -> int:
@@ -75,13 +75,22 @@ def _width() -> int:
 
 
 @contextlib.contextmanager
-def _closed_pipe_is_quiet():
-    """Turn a closed pipe into its exit code; click would end with 1, which means that a check failed."""
+def _output_guarded():
+    """Turn a closed pipe, or a full disk, into its exit code; click would end with 1: a check failed."""
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+        _forget_output()
         raise click.exceptions.Exit(PIPE_CLOSED) from None
+    except OSError as problem:
+        _forget_output()
+        raise Refused(FileError(f"The result cannot be written: {problem.strerror or problem}.")) from None
+
+
+def _forget_output() -> None:
+    """Send what is still to be written nowhere, or Python complains at exit."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # a test's stdout has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -101,7 +110,7 @@ Completion of commands, options and layer names (bash; also zsh, fish):
   eval "$(_NORMCAL_COMPLETE=bash_source normcal)"
 \b
 Exit codes: 0 fine, 1 a check failed, 2 wrong usage, config or file, 3 undecided,
-130 interrupted, 141 the output pipe was closed.""",
+130 interrupted, 141 the output pipe was closed, 143 terminated.""",
 )
 @click.version_option(__version__, prog_name="normcal")
 def group() -> None:
@@ -112,11 +121,36 @@ def group() -> None:
     """
 
 
+def _buffered(stream):
+    """Return a stream that writes all it is given: an unbuffered one gives up half-way where a disk is full."""
+    if stream is None:
+        return None
+    stream.reconfigure(errors="replace")  # a terminal without Greek letters still gets its numbers
+    if not isinstance(stream.buffer, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(io.BufferedWriter(stream.buffer), stream.encoding, "replace", write_through=True)
+
+
+def _end_orderly() -> list[int]:
+    """Have SIGTERM and SIGHUP end a run as Ctrl-C does, its state kept; return where their number will be found."""
+    caught: list[int] = []
+
+    def stop(number, frame) -> None:
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        with contextlib.suppress(ValueError):  # not on the main thread
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, stop)
+    return caught
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the program; the one place that turns errors into exit codes."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # a terminal without Greek letters still gets its numbers
-            stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
+    caught = _end_orderly()
     try:
         code = group.main(args, prog_name="normcal", standalone_mode=False)
     except click.ClickException as error:
@@ -126,4 +160,6 @@ def main(args: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         code = INTERRUPTED
+    if caught and code == INTERRUPTED:
+        code = 128 + caught[0]
     sys.exit(code if isinstance(code, int) else 0)

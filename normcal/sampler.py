@@ -85,9 +85,11 @@ def generator(job: Job, number: int):
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(job.seed, spawn_key=key)))
 
 
-def pieces(rows: int, draws: int):
-    """Cut the rows of a block into numbers of rows that fit into the cache."""
+def pieces(rows: int, draws: int, *, doubling: bool = False):
+    """Cut the rows of a block into numbers of rows that fit into the cache, powers of two where ``doubling``."""
     most = max(PIECE_DRAWS // draws, min(FEW_ROWS, WIDE_DRAWS // draws), 1)
+    if doubling:
+        most = 1 << (most.bit_length() - 1)
     while rows > 0:
         yield min(rows, most)
         rows -= most

@@ -87,5 +87,7 @@ def identity(request: Request, layers: list[Layer]) -> dict:
     specs = [" ".join(filter(None, (layer.spec, layer.fingerprint()))) for layer in layers]
     if len(specs) > MOST_NAMED:
         specs = [f"{len(specs)} layers", hashlib.sha256("\n".join(specs).encode()).hexdigest()]
-    asked = {name: getattr(request, name) for name in ("direction", "engine", "samples", "seed", "sampler", "rtol")}
+    asked = {
+        name: getattr(request, name) for name in ("direction", "engine", "samples", "seed", "sampler", "tol", "rtol")
+    }
     return executor.versions() | {"layers": specs, "input": request.law.data()} | asked

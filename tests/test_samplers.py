@@ -101,7 +101,7 @@ def test_the_stated_error_covers_the_truth_as_often_as_it_says(name, spec, quant
 
 @pytest.mark.parametrize("fraction", [0.0, 0.001, 0.02, 0.3, 0.5, 0.97])
 def test_replicates_that_count_alike_still_state_an_error(fraction):
-    """Of 512 points of a replicate 100 and a fraction lie right of the jump: most replicates see the same whole number."""
+    """Of 512 points 100 and a fraction lie right of the jump: most replicates see the same whole number."""
     law = Normal(float(ndtri((100.0 + fraction) / 512.0)), 1.0)
     truth = exact("sign", law=law).mean.value
     found = [sample("sign", law=law, samples=4096, seed=s, sampler="sobol").mean for s in range(60)]
@@ -143,6 +143,18 @@ def test_coordinates_are_counted_without_drawing_any():
     source = Counting(catalog.layer("glu"))
     catalog.layer("glu").simulate("backward", source, source.ROWS, STANDARD)
     assert source.columns == 3
+
+
+@pytest.mark.parametrize("samples", [250, 300, 1000, 5000])
+@pytest.mark.parametrize("spec", ["instance_norm", "rnn_cell(input_size=4, hidden_size=5)"])
+def test_points_are_drawn_in_powers_of_two_without_a_warning(spec, samples):
+    assert sample(spec, samples=samples, sampler="sobol").samples >= 0.88 * samples  # warnings are errors here
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_one_pair_has_a_value_and_no_error(samples):
+    found = sample("relu", samples=samples, sampler="antithetic")
+    assert found.mean.value is not None and found.mean.error is None and "take more samples" in found.reason
 
 
 # -- --rtol --------------------------------------------------------------------------------------

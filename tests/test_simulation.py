@@ -220,3 +220,48 @@ def test_a_cluster_that_cannot_be_reached_is_told_once_and_nothing_is_written(tm
     shown, said = process.communicate(timeout=60)
     assert process.returncode == 2 and shown == "" and said.startswith(LOST)
     assert os.listdir(tmp_path) == ["table.yaml"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("options", [(), ("--executor", "processes")], ids=["threads", "processes"])
+def test_sigterm_keeps_the_state_and_leaves_nothing_behind(tmp_path, options):
+    kept = tmp_path / "run.json"
+    argv = ("compute", "gelu", "--engine", "monte-carlo", "--samples", "1e10", "--workers", "2", *options)
+    process = started(*argv, "--checkpoint", str(kept))
+    while not kept.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM and "goes on from" in said
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_second_ctrl_c_ends_processes_at_once():
+    sampling = ("--engine", "monte-carlo", "--samples", "1e10", "--executor", "processes", "--workers", "2")
+    argv = ("compute", "gelu", *sampling)
+    process = started(*argv)
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.03)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+def test_the_result_and_the_state_cannot_be_one_file(tmp_path):
+    same = str(tmp_path / "same.json")
+    process = started("compute", "relu", "--engine", "monte-carlo", "--checkpoint", same, "-o", same)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2 and "--output and --checkpoint are both" in said and not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "argv", [("compute", "relu"), ("compute", "relu", "--format", "csv"), ("--help",), ("layers",)], ids=" ".join
+)
+def test_a_full_disk_has_its_message_and_code_whatever_the_buffer(argv, unbuffered):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "normcal", *argv], env=environment(PYTHONUNBUFFERED=unbuffered),
+                              cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "Error: The result cannot be written: No space left on device.\n")

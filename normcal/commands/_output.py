@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import click
 
 from normcal.cli import INTERRUPTED
+from normcal.errors import RequestError
 
 
 class _Unfinished(Exception):
@@ -44,6 +45,8 @@ class Output:
         chosen = renderer.choose(format, path, default)
         if path is not None:
             renderer.check_writable(path)
+        if None not in (path, checkpoint) and os.path.realpath(path) == os.path.realpath(checkpoint):
+            raise RequestError(f"--output and --checkpoint are both {path!r}.", "Name another file for one of them.")
         return cls(chosen, path, digits, checkpoint)
 
     @property

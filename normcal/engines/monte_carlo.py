@@ -104,7 +104,8 @@ def _estimate(moments, drawn: int, law: Normal, effort: Effort, heavy: str) -> E
     """Turn moments into an Estimate; where the error means nothing, say so and state none."""
     values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
     status, reason = OK, ""
-    if not all(map(math.isfinite, (*values[0], *values[1]))):
+    known = moments.rows > 1  # one row has no scatter to tell an error from
+    if not all(math.isfinite(x) for value, error in values[:2] for x in (value, error if known else 0.0)):
         values = [(math.inf, math.inf)] * len(values)
         status, reason = TOLERANCE_MISSED, "the squares of the sampled values are larger than the largest double"
     elif heavy:
@@ -126,7 +127,7 @@ def _estimate(moments, drawn: int, law: Normal, effort: Effort, heavy: str) -> E
     how = "" if effort.sampler == PLAIN else effort.sampler
     estimate = Estimate(ENGINE.name, *found, STANDARD_ERROR, status, reason, drawn, effort.seed, how)
     if status == OK and effort.rtol is not None and estimate.relative_error > effort.rtol:
-        reached = f"the standard error is {estimate.relative_error:.2g} relative"
+        reached = f"the standard error is {estimate.relative_error:.4g} relative"
         why = f"after {drawn:_} draws {reached}, above {effort.rtol:.2g}"
         return replace(estimate, status=TOLERANCE_MISSED, reason=why)
     return estimate

@@ -55,6 +55,14 @@ class Processes(Executor):
             raise Lost(f"Processes cannot be started: {problem.strerror or problem}.", "--executor threads needs none.")
         return super().recover(running, problem)
 
+    def stop(self, running) -> None:
+        """Wait for the processes; whoever presses Ctrl-C again does not want to."""
+        try:
+            super().stop(running)
+        except KeyboardInterrupt:
+            running.kill()
+            raise
+
 
 EXECUTOR = Processes()
 
@@ -65,6 +73,11 @@ class _Processes(concurrent.futures.ProcessPoolExecutor):
     def __init__(self, workers: int, **options) -> None:
         super().__init__(workers, **options)
         self.workers = workers
+
+    def kill(self) -> None:
+        """End the processes at once, so that nothing waits for them at exit either."""
+        for process in list((self._processes or {}).values()):
+            process.kill()
 
     def submit(self, *arguments, **options) -> concurrent.futures.Future:
         with _one_thread(), _without_interrupts():  # both are inherited by what it starts

@@ -145,12 +145,15 @@ class Sums:
     def __init__(self) -> None:
         self.rows = 0
         self.shift: float | None = None
+        #: What is taken off a and b in the sums: of rows of many entries they may scatter far less than the entries do.
+        self.base = 0.0, 0.0
         self.sums = [0.0] * 5
 
     def add(self, y: np.ndarray) -> None:
         """Add an array (rows, entries) in one pass; the array is left as it is."""
         rows, entries = y.shape
-        if self.shift is None:
+        first = self.shift is None
+        if first:
             self.shift = _shift(y)
         off = y if self.shift == 0.0 else np.subtract(y, self.shift, out=reused("off", y.shape))
         b = np.multiply(off, off, out=reused("square", y.shape))
@@ -159,6 +162,9 @@ class Sums:
             sum_b = aa = _dot(a, a)
         else:
             a, b = off.mean(axis=1), b.mean(axis=1)
+            if first:
+                self.base = _middle(a), _middle(b)
+            a, b = a - self.base[0], b - self.base[1]
             sum_b, aa = float(np.add.reduce(b)), _dot(a, a)
         found = float(np.add.reduce(a)), sum_b, aa, _dot(a, b), _dot(b, b)
         self.rows += rows
@@ -169,7 +175,8 @@ class Sums:
         n = self.rows
         a, b, aa, ab, bb = self.sums
         a, b = a / n, b / n
-        return Moments(n, self.shift, a, b, max(aa - n * a * a, 0.0), ab - n * a * b, max(bb - n * b * b, 0.0))
+        squares = max(aa - n * a * a, 0.0), ab - n * a * b, max(bb - n * b * b, 0.0)
+        return Moments(n, self.shift, self.base[0] + a, self.base[1] + b, *squares)
 
 
 def _shift(y: np.ndarray) -> float:
@@ -179,6 +186,12 @@ def _shift(y: np.ndarray) -> float:
     if std <= 1e-9 * abs(mean):
         return float(few[0, 0]) if few.min() == few.max() else mean
     return 0.0 if abs(mean) <= _NEAR * std else mean
+
+
+def _middle(x: np.ndarray) -> float:
+    """Return a number near the mean, the value itself of a constant; a few rows tell."""
+    few = x[:_FEW]
+    return float(few[0] if few.min() == few.max() else few.mean())
 
 
 def _dot(x: np.ndarray, y: np.ndarray) -> float:

@@ -46,7 +46,7 @@ class Sobol(Sampler):
         draws = coordinates(job)
         source, found = Points(draws, generator(job, replicate), job.layer), Tallies(job.layer)
         source.skip(start)
-        for few in pieces(stop - start, draws):
+        for few in pieces(stop - start, draws, doubling=True):
             source.next(few)
             found.add(job.layer.simulate(job.direction, source, few, job.law))
         return {name: Replicates({replicate: moments}) for name, moments in found.moments().items()}

@@ -232,3 +232,23 @@ def test_1e11_draws_lose_no_digits(mean):
     assert total.mean == pytest.approx(float(centre), rel=1e-14, abs=1e-16)
     assert total.std == pytest.approx(math.sqrt(variance), rel=1e-12)
     assert total.mean_error == pytest.approx(math.sqrt(variance / 10**11), rel=1e-6)
+
+
+@pytest.mark.parametrize("std", [1.0, 1e-3, 1e-6])
+@pytest.mark.parametrize("mean", [0.1, 1e3, 1e6])
+def test_rows_whose_entries_differ_by_far_more_than_the_rows_do_keep_their_errors(mean, std):
+    """(x, 0) at a large mean, as the halves of a concatenated rectifier: entries scatter widely, rows hardly."""
+    z = np.random.default_rng(0).standard_normal(20_000)
+    y = np.stack([mean + std * z, 0.0 * z], axis=1)
+    found, a, b = Moments.of(y), y.mean(axis=1), np.square(y).mean(axis=1)
+    root = math.sqrt(len(y))
+    assert found.mean_error == pytest.approx(a.std(ddof=1) / root, rel=1e-6)
+    of_std = (b - b.mean() - 2.0 * a.mean() * (a - a.mean())).std(ddof=1) / root / (2.0 * y.std())
+    assert found.std_error == pytest.approx(of_std, rel=1e-3)
+    assert found.rms_error == pytest.approx(b.std(ddof=1) / root / (2.0 * math.sqrt(b.mean())), rel=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.1, 5.0, 1e6 + 0.1])
+def test_rows_that_are_all_alike_have_no_error(value):
+    found = Moments.of(np.tile([value, 0.0, -2.0 * value], (1000, 1)))
+    assert found.mean_error <= 1e-15 * value and found.std_error <= 1e-15 * value
