@@ -164,7 +164,8 @@ def saving(path: str, option: str = "--output ") -> Iterator[TextIO]:
             os.chmod(temporary, _mode(target))
             os.replace(temporary, target)
         except BaseException:
-            os.unlink(temporary)
+            with contextlib.suppress(OSError):  # it may have taken its place already: Ctrl-C comes at any moment
+                os.unlink(temporary)
             raise
     except BrokenPipeError as problem:
         if _replaceable(target):  # no file's own

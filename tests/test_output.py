@@ -287,3 +287,17 @@ def test_a_file_whose_rows_end_in_an_error_stays_as_it_was(tmp_path):
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_just_after_a_file_took_its_place_is_no_failed_writing(tmp_path, monkeypatch, stop):
+    replaced = os.replace
+
+    def torn(source, target):
+        replaced(source, target)
+        raise stop
+
+    monkeypatch.setattr(os, "replace", torn)
+    with pytest.raises(stop):
+        renderer.save("whole", str(tmp_path / "out.txt"))
+    assert (tmp_path / "out.txt").read_text() == "whole"

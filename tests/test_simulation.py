@@ -166,13 +166,16 @@ def test_sigkill_at_any_moment_and_a_resume_give_the_same_bits(tmp_path, options
 def test_ctrl_c_says_where_the_state_is_kept(tmp_path, format):
     kept = str(tmp_path / "run.json")
     argv = ("compute", "gelu", "--engine", "monte-carlo", "--samples", "1e10", "--format", format, "--checkpoint", kept)
-    process = started(*argv)
-    for _ in range(600):
-        if os.path.exists(kept):
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    shown, said = process.communicate(timeout=60)
+    with started(*argv) as process:
+        for _ in range(600):
+            if os.path.exists(kept):
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        try:
+            shown, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130 and "monte-carlo" in shown
     assert said == f"Interrupted: the figures are of the draws so far; the same command goes on from {kept}.\n"
 
