@@ -118,11 +118,6 @@ def _squeezed(families: tuple[str, ...]) -> dict[str, str]:
 def build(parsed: spec.Spec) -> Layer:
     """Return the layer that a parsed SPEC describes, its parameters checked."""
     cls, preset = _resolve(parsed.name)
-    if parsed.args:
-        example = f" such as {cls.params[0].name}=..." if cls.params else ""
-        raise RequestError(
-            f"{echo(parsed.spec)}: {cls.name} takes parameters by name.", f"Accepted: name=value{example}."
-        )
     swept = [name for name, value in parsed.params.items() if isinstance(value, list)]
     if swept:
         raise RequestError(f"{echo(parsed.spec)} is a sweep over {', '.join(swept)}; here one layer is needed.")
@@ -131,7 +126,7 @@ def build(parsed: spec.Spec) -> Layer:
         raise RequestError(f"{parsed.name} sets {clash[0]} itself.", f"Leave it out, or write {cls.name}.")
     if cls.bare and not parsed.params and not preset:
         return find(cls.bare)()
-    return cls(**preset, **parsed.params)
+    return cls.made(parsed.args, preset | parsed.params)
 
 
 def layer(text: str) -> Layer:

@@ -21,6 +21,10 @@ class Normal:
             x += self.mean
         return x
 
+    def incoming(self, rng, shape, x=None):
+        """Draw the incoming gradient; every simulator gets its dy here, and says which input it belongs to."""
+        return rng.standard_normal(shape)
+
     def data(self) -> dict:
         return {"law": "normal", "mean": self.mean, "std": self.std}
 

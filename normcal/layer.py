@@ -90,6 +90,15 @@ class Layer:
             setattr(self, param.name, param.accept(self.given.get(param.name, param.default), self.name))
         self.check()
 
+    @classmethod
+    def made(cls, args: tuple, params: dict[str, Any]) -> Layer:
+        """Return the layer that a SPEC describes; ``args`` are its values without a name, which most layers refuse."""
+        if args:
+            example = f" such as {cls.params[0].name}=..." if cls.params else ""
+            shown = echo(write(cls.name, params, args))
+            raise RequestError(f"{shown}: {cls.name} takes parameters by name.", f"Accepted: name=value{example}.")
+        return cls(**params)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layer) and self.spec == other.spec
 
@@ -125,6 +134,10 @@ class Layer:
     def notes(self, law: Normal) -> list[str]:
         """Remarks that a reader of the numbers needs."""
         return []
+
+    def details(self, law: Normal) -> dict[str, Any]:
+        """Return what a record says of this layer beyond what it says of all: plain JSON by key."""
+        return {}
 
     def undefined(self, direction: str, law: Normal) -> str:
         """Return why the moments do not exist at this input; empty where they do."""

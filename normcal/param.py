@@ -55,7 +55,7 @@ class Param:
             if isinstance(value, str) and set(self.domain) == {"yes", "no"}:
                 value = {"true": "yes", "false": "no"}.get(value.lower(), value.lower())
             if value in self.domain:
-                return value
+                return self.domain[self.domain.index(value)]
             if isinstance(value, str):
                 raise unknown(f"{self.name} of {layer}:", value, self.domain)
             self.refuse(given, layer)

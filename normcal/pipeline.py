@@ -97,7 +97,7 @@ def _row(
     except KeyboardInterrupt as stop:
         stopped = stop
     if not stopped or any(found.values()):
-        yield LayerResult(layer, **found, notes=_notes(layer, request, found))
+        yield LayerResult(layer, **found, notes=_notes(layer, request, found), details=layer.details(request.law))
     if stopped:
         raise stopped
 

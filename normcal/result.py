@@ -99,6 +99,8 @@ class LayerResult:
     forward: Estimate | None
     backward: Estimate | None
     notes: tuple[str, ...] = ()
+    #: What the record says of this layer beyond what it says of all.
+    details: dict = field(default_factory=dict)
 
     @property
     def jacobian_factor(self) -> Value:
@@ -123,7 +125,7 @@ class LayerResult:
             "jacobian_factor": factor.value,
             "jacobian_factor_error": factor.error,
             "notes": list(self.notes),
-        }
+        } | self.details
 
 
 def _plain(value):

@@ -1,11 +1,15 @@
 """The SPEC grammar: ``name`` or ``name(param=value, ...)``, parsed and never evaluated.
 
-spec   = name [ "(" [ param { "," param } ] ")" ]
-param  = name "=" value
-value  = single | "[" single { "," single } "]"        a sweep: one layer for each
-single = number | tuple | word [ "(" [ inner { "," inner } ] ")" ]
+chain  = spec { "|" spec }                             layers that work on each other's output
+spec   = name [ "(" [ param { "," param } ] ")" ] | code
+param  = name "=" value | text
+value  = single | range | "[" (single | range) { "," (single | range) } "]"        a sweep: one layer for each
+range  = number ":" number ":" count [ ":" ("lin" | "log") ]
+single = number | text | tuple | word [ "(" [ inner { "," inner } ] ")" ]
 inner  = param | single
 tuple  = "(" single { "," single } [ "," ] ")"
+text   = characters in double or single quotes; a backslash takes the meaning from a quote or a backslash
+code   = a module or a file, ":" and a name in it, such as activations.py:phi
 """
 
 from __future__ import annotations
@@ -21,10 +25,25 @@ from normcal.errors import RequestError, echo
 
 LONGEST = 1_000_000
 DEEPEST = 12
+#: How many values a range may have.
+MOST_VALUES = 1_000_000
+#: The name of layers in a row, and of a function that Python code defines.
+CHAIN, CODE = "chain", "callable"
+_NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_CODE = r"[\w./\\~-]+:[A-Za-z_][\w.]*"
+_TEXT = r""" "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' """.replace(" ", "")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=\[\]]))"
+    rf"\s*(?:(?P<number>{_NUMBER})(?![\w./\\])|(?P<text>{_TEXT})|(?P<code>{_CODE})"
+    rf"|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=\[\]:|]))",
+    re.DOTALL,
 )
 _EXAMPLE = "A SPEC is a layer's name, or a name with parameters such as leaky_relu(negative_slope=0.2)."
+
+
+class Text(str):
+    """A value that was given in quotes."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +78,9 @@ def expand(spec: Spec, most: int) -> Iterator[Spec]:
     >>> [one.spec for one in expand(parse("elu(alpha=[0.5, 1])"), 10)]
     ['elu(alpha=0.5)', 'elu(alpha=1)']
     """
+    count = len(spec.args)
     for chosen in itertools.product(*_within(spec, most)):
-        yield Spec(spec.name, dict(zip(spec.params, chosen, strict=True)), spec.args)
+        yield Spec(spec.name, dict(zip(spec.params, chosen[count:], strict=True)), chosen[:count])
 
 
 def count(spec: Spec, most: int) -> int:
@@ -73,8 +93,8 @@ def count(spec: Spec, most: int) -> int:
 
 
 def _within(spec: Spec, most: int) -> list[list]:
-    """Return the values that each parameter takes."""
-    choices = [list(_choices(value, most)) for value in spec.params.values()]
+    """Return the values that each argument and each parameter takes."""
+    choices = [list(_choices(value, most)) for value in (*spec.args, *spec.params.values())]
     number = math.prod(map(len, choices))
     if number > most:
         raise RequestError(f"{echo(spec.spec)} stands for {number:_} layers.", f"Accepted: at most {most:_} in all.")
@@ -97,6 +117,8 @@ def write(name: str, params: dict[str, Any], args: tuple = ()) -> str:
     >>> write("dropout", {"keep_prob": 0.9, "scaling": "unit"})
     'dropout(keep_prob=0.9, scaling=unit)'
     """
+    if name == CHAIN:
+        return " | ".join(map(written, args))
     inside = ", ".join([*map(written, args), *(f"{key}={written(value)}" for key, value in params.items())])
     return f"{name}({inside})" if inside else name
 
@@ -111,7 +133,34 @@ def written(value: Any) -> str:
         return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, Text):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return value if isinstance(value, str) else getattr(value, "spec", None) or repr(value)
+
+
+def values_between(start: str, stop: str, count: int, scale: str = "lin") -> list[float]:
+    """Return ``count`` numbers from ``start`` to ``stop``, each the double nearest to the decimal that is meant.
+
+    >>> values_between("0", "1", 5), values_between("0.01", "100", 3, "log")
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.01, 1.0, 100.0])
+    """
+    from fractions import Fraction
+
+    ends = float(start.replace("_", "")), float(stop.replace("_", ""))
+    if not all(end == 0.0 or 1e-307 < abs(end) < 1e307 for end in ends):
+        raise RequestError(f"{start}:{stop}: a range ends at 0 or at numbers between 1e-307 and 1e307.")
+    first, last = (Fraction(text.replace("_", "")) if end else 0 for text, end in zip((start, stop), ends, strict=True))
+    if scale == "lin":
+        return [float(first + (last - first) * k / (count - 1)) for k in range(count)]
+    if ends[0] <= 0.0 or ends[1] <= 0.0:
+        raise RequestError(f"{start}:{stop}: a logarithmic range needs ends above 0.")
+    low, high = map(math.log, ends)
+    inner = [math.exp(low + (high - low) * k / (count - 1)) for k in range(1, count - 1)]
+    return [ends[0], *(float(f"{x:.15g}") for x in inner), ends[1]]
+
+
+def _unescaped(found: re.Match) -> str:
+    return found[1] if found[1] in "\"'\\" else found[0]
 
 
 class _Reader:
@@ -123,10 +172,19 @@ class _Reader:
         self.peeked: tuple[int, str, str, int] | None = None  # where, kind, text, end
 
     def spec(self) -> Spec:
-        found = self.called("a layer's name", sweeps=True)
+        stages = [self.stage()]
+        while self.peek()[1] == "|":
+            self.take("|", "'|'")
+            stages.append(self.stage())
         if self.peek()[0] != "end":
             self.fail("the end")
-        return found
+        return stages[0] if len(stages) == 1 else Spec(CHAIN, {}, tuple(stages))
+
+    def stage(self) -> Spec:
+        """Read one layer: its name and parameters, or where the code of a function is."""
+        if self.peek()[0] == "code":
+            return Spec(CODE, {}, (Text(self.take("code", "a function")),))
+        return self.called("a layer's name", sweeps=True)
 
     def called(self, what: str, *, sweeps: bool) -> Spec:
         """Read a name, and what follows it in parentheses."""
@@ -145,6 +203,9 @@ class _Reader:
     def argument(self, params: dict, args: list, *, positional: bool) -> None:
         """Read ``name=value`` or, within a value, a bare value."""
         before = self.at
+        if self.peek()[0] == "text":
+            args.append(self.text_value())
+            return
         if positional:
             kind = self.peek()[0]
             if kind == "word":
@@ -161,22 +222,60 @@ class _Reader:
         params[key] = self.value()
 
     def value(self) -> Any:
-        if self.peek()[1] != "[":
-            return self.single()
+        if self.peek() != ("mark", "["):
+            return self.ranged()
         self.take("[", "'['")
-        values = [self.single()]
+        values = [self.ranged()]
         while self.peek()[1] == ",":
             self.take(",", "','")
             if self.peek()[1] == "]":
                 break
-            values.append(self.single())
+            values.append(self.ranged())
         self.take("]", "',' or ']'")
         return values
+
+    def ranged(self) -> Any:
+        """Read a value, or a range of numbers as the list of them."""
+        if self.peek()[0] != "number":
+            return self.single()
+        place = self.at
+        first = self.number()
+        if self.peek()[1] != ":":
+            return first
+        self.at = place
+        return self.range()
+
+    def range(self) -> list[float]:
+        start = self.take("number", "a number")
+        self.take(":", "':'")
+        stop = self.take("number", "the last value of a range")
+        self.take(":", "':' and how many values")
+        place = self.at
+        count = self.number()
+        if not isinstance(count, int) or not 2 <= count <= MOST_VALUES:
+            self.at = place
+            self.fail(f"a whole number of values from 2 to {MOST_VALUES}")
+        scale = "lin"
+        if self.peek()[1] == ":":
+            self.take(":", "':'")
+            if self.peek()[1] not in ("lin", "log"):
+                self.fail("lin or log")
+            scale = self.take("word", "lin or log")
+        try:
+            return values_between(start, stop, count, scale)
+        except RequestError as error:
+            raise RequestError(f"{echo(self.text)}: {error.message}", error.hint) from None
+
+    def text_value(self) -> Text:
+        """Read what stands in quotes."""
+        return Text(re.sub(r"\\(.)", _unescaped, self.take("text", "text in quotes")[1:-1], flags=re.DOTALL))
 
     def single(self) -> Any:
         kind, text = self.peek()
         if kind == "number":
             return self.number()
+        if kind == "text":
+            return self.text_value()
         self.depth += 1
         if self.depth > DEEPEST:
             self.fail(f"no more than {DEEPEST} levels of parentheses")
