@@ -10,6 +10,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers read as true; importing typing would cost more than the whole package
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from normcal.layer import Layer
@@ -19,7 +20,7 @@ __all__ = ["compute", "table"]
 __version__ = "0.1.0"
 
 
-def compute(spec: str | Layer, **options: Any) -> LayerResult:
+def compute(spec: str | Layer | Callable, **options: Any) -> LayerResult:
     r"""Return mean, std and gains of one layer, forward and backward.
 
     Forward: of one entry of :math:`y = f(x)` with :math:`x \sim N(\mathrm{mean}, \mathrm{std}^2)`
@@ -27,7 +28,8 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
 
     Parameters
     ----------
-    spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, or a layer from ``normcal.catalog.layer(SPEC)``.
+    spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, a layer from ``normcal.catalog.layer(SPEC)``, or a function
+        of an array of NumPy, PyTorch or JAX; Python code that a SPEC names is loaded.
     options: those of the command line: ``mean``, ``std``, ``direction``, ``engine``, ``tol``,
         ``samples``, ``seed``, ``sampler``, ``rtol``, ``workers``, ``executor``, ``cluster``.
 
@@ -35,7 +37,7 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
     -------
     The LayerResult that the renderers read: ``.forward`` and ``.backward`` are Estimates (None for a
     direction not asked for), whose ``.mean``, ``.std``, ``.rms``, ``.gain`` and ``.rms_gain`` are
-    Values: ``.value``, the absolute ``.error`` (a bound, or one standard error; ``.error_kind`` says
+    Values: ``.value``, the absolute ``.error`` (a bound, an estimate or one standard error; ``.error_kind`` says
     which), and ``float(...)`` of them. ``.backward.inputs`` and ``.backward.weights`` hold the
     figures of several inputs and of learned weights by name.
 
@@ -53,7 +55,7 @@ def compute(spec: str | Layer, **options: Any) -> LayerResult:
     """
     from normcal import catalog, pipeline
 
-    chosen = catalog.layer(spec) if isinstance(spec, str) else _a_layer(spec)
+    chosen = catalog.layer(spec, code=True) if isinstance(spec, str) else _a_layer(spec)
     return _whole(pipeline.run(_request(options), [chosen])).layers[0]
 
 
@@ -69,7 +71,7 @@ def table(specs: list[str], **options: Any) -> Result:
     """
     from normcal import catalog, pipeline
 
-    return _whole(pipeline.run(_request(options), catalog.layers(_texts(specs))))
+    return _whole(pipeline.run(_request(options), catalog.layers(_texts(specs), code=True)))
 
 
 def _whole(result: Result) -> Result:
@@ -83,9 +85,14 @@ def _a_layer(value: Any) -> Layer:
     from normcal.errors import RequestError, echo
     from normcal.layer import Layer
 
-    if not isinstance(value, Layer):
-        raise RequestError(f"spec cannot be {echo(value)}.", "Accepted: a SPEC such as 'relu', or a Layer.")
-    return value
+    if isinstance(value, Layer):
+        return value
+    if not callable(value) or (isinstance(value, type) and issubclass(value, Layer)):
+        accepted = "Accepted: a SPEC such as 'relu', a Layer, or a function of an array."
+        raise RequestError(f"spec cannot be {echo(value)}.", accepted)
+    from normcal import catalog
+
+    return catalog.find("callable")(value)
 
 
 def _texts(specs: Any) -> list[str]:

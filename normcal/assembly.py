@@ -55,7 +55,11 @@ def entries(layers: Sequence[tuple[str | None, Any, Layer]], style: str) -> list
 
     ``layers`` holds (name or None, the SPEC as it was typed, the layer).
     """
-    named = [Entry(name or _row_name(typed, layer, style), layer) for name, typed, layer in layers]
+    alike = Counter(layer.called for layer in {layer for name, _, layer in layers if not name})
+    named = [
+        Entry(name or _row_name(typed, layer, style, alone=alike[layer.called] == 1), layer)
+        for name, typed, layer in layers
+    ]
     found = list(dict.fromkeys(named))  # a family and a list may name the same layer
     twice = [name for name, count in Counter(entry.name for entry in found).items() if count > 1]
     if twice:
@@ -132,16 +136,19 @@ def _directions(path: str) -> tuple[str, ...]:
     return (path.partition(".")[0],) if path in WORDS or path in ERRORS else quantity.parse(path).directions
 
 
-def _row_name(typed: Any, layer: Layer, style: str) -> str:
+def _row_name(typed: Any, layer: Layer, style: str, *, alone: bool) -> str:
+    """Return the user's own name of a layer, parameters behind it where several layers have it, or the SPEC's words."""
+    if layer.called and alone:
+        return layer.called
     if style == "spec":
-        return typed.spec
+        return layer.label if layer.called else typed.spec
     params = typed.params if isinstance(typed.params, dict) else _given(layer)
-    return naming.styled(naming.words(layer.name, params), style)
+    return naming.styled(naming.words(layer.wording, params), style)
 
 
 def _given(layer: Layer) -> dict[str, Any]:
     """Return the parameters of a layer that differ from its defaults."""
-    plain = type(layer)().values()
+    plain = {} if layer.composed else type(layer)().values()
     return {name: value for name, value in layer.values().items() if value != plain.get(name)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 from normcal import discover, spec
@@ -18,7 +19,35 @@ _SEE = "'normcal layers' lists what there is."
 
 @functools.cache
 def classes() -> dict[str, type[Layer]]:
-    """Return the layer classes by name, in the order of their files and of their definition."""
+    """Return the layer classes by name, in the order of their files and of their definition, then those of plug-ins.
+
+    Those that are nothing without arguments, such as an expression, are found by name but are no part of the catalogue.
+    """
+    return {name: cls for name, cls in _everything().items() if not cls.composed}
+
+
+@functools.cache
+def listed() -> dict[str, type[Layer]]:
+    """Return the classes of the catalogue by name, then those whose layers are what their arguments make of them."""
+    return classes() | {name: cls for name, cls in _everything().items() if cls.composed and cls.example}
+
+
+def sample(cls: type[Layer]) -> Layer:
+    """Return the layer that shows what a class is: with its defaults or, where it is composed, of its example.
+
+    >>> sample(find("chain")).spec
+    'relu | dropout(keep_prob=0.9, scaling=inverted)'
+    """
+    return build(spec.parse(cls.example)) if cls.composed else cls()
+
+
+@functools.cache
+def _everything() -> dict[str, type[Layer]]:
+    return _built_in() | _plugged()[0]
+
+
+@functools.cache
+def _built_in() -> dict[str, type[Layer]]:
     return _defined(discover.names("layers"))
 
 
@@ -27,20 +56,71 @@ def _defined(families: Iterable[str]) -> dict[str, type[Layer]]:
     found: dict[str, type[Layer]] = {}
     spellings: dict[str, str] = {}
     for family in families:
-        module = discover.load("layers", family)
-        for value in vars(module).values():
-            if (
-                isinstance(value, type)
-                and issubclass(value, Layer)
-                and value.name
-                and value.__module__ == module.__name__
-            ):
-                for spelling in (value.name, *value.aliases, *value.presets):
-                    if spelling in spellings:
-                        raise RuntimeError(f"{value.__name__}: '{spelling}' already names {spellings[spelling]}")
-                    spellings[spelling] = value.name
-                found[value.name] = value
+        for cls in _within(discover.load("layers", family)):
+            for spelling in _names(cls):
+                if spelling in spellings:
+                    raise RuntimeError(f"{cls.__name__}: '{spelling}' already names {spellings[spelling]}")
+                spellings[spelling] = cls.name
+            found[cls.name] = cls
     return found
+
+
+def _within(module: ModuleType) -> Iterator[type[Layer]]:
+    """Yield the layer classes that a module defines."""
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Layer) and value.name and value.__module__ == module.__name__:
+            yield value
+
+
+def _names(cls: type[Layer]) -> tuple[str, ...]:
+    return (cls.name, *cls.aliases, *cls.presets)
+
+
+@functools.cache
+def _plugged() -> tuple[dict[str, type[Layer]], tuple[str, ...]]:
+    """Return the layers that plug-ins add, and what is wrong with those that they fail to add, a sentence each."""
+    found: dict[str, type[Layer]] = {}
+    owners = {name: "normcal" for cls in _built_in().values() for name in _names(cls)}
+    troubles: list[str] = []
+    for plugin in discover.plugins("layers"):
+        try:
+            offered = list(_within(plugin.load()))
+        except (Exception, SystemExit) as problem:
+            told = " ".join(f"{type(problem).__name__}: {problem}".split())
+            troubles.append(f"the plug-in {plugin.module} of {plugin.package} cannot be loaded: {told}")
+            continue
+        if not offered:
+            troubles.append(f"the plug-in {plugin.module} of {plugin.package} defines no layer")
+        for cls in offered:
+            fault = _fault(cls, owners)
+            if fault:
+                troubles.append(f"{plugin.package}: the layer {cls.__name__} of {plugin.module} is left out: {fault}")
+                continue
+            owners |= dict.fromkeys(_names(cls), plugin.package)
+            found[cls.name] = cls
+    return found, tuple(troubles)
+
+
+def _fault(cls: type[Layer], owners: dict[str, str]) -> str:
+    """Return why a plug-in's layer cannot be taken; empty where it can."""
+    from normcal import contract
+
+    taken = [f"'{name}' is already a layer of {owners[name]}" for name in _names(cls) if name in owners]
+    return next(iter(taken or contract.faults(cls)), "")
+
+
+def troubles() -> tuple[str, ...]:
+    """Return what is wrong with plug-ins, a sentence each; nothing where nobody has asked for plug-ins yet."""
+    return _plugged()[1] if _plugged.cache_info().currsize else ()
+
+
+def families() -> tuple[str, ...]:
+    """Return the names of the families: the files of ``layers/``, then the modules of plug-ins; imports none of them.
+
+    >>> "pooling" in families()
+    True
+    """
+    return tuple(dict.fromkeys((*discover.names("layers"), *(one.name for one in discover.plugins("layers")))))
 
 
 def family(cls: type[Layer]) -> str:
@@ -65,10 +145,15 @@ def find(name: str) -> type[Layer]:
 def _resolve(name: str) -> tuple[type[Layer], dict[str, Any]]:
     """Return the class that a name stands for, and the parameters that the name sets."""
     folded = name.lower().replace("-", "_")
-    found = _spelled(_likely(folded), folded) or _spelled(discover.names("layers"), folded)
+    found = _spelled(_likely(folded), folded) or _spelled(discover.names("layers"), folded) or _spelled(None, folded)
     if not found:
-        raise unknown("layer", name, list(_spellings(discover.names("layers"))), see=_SEE)
+        error = unknown("layer", name, list(_spellings(None)), see=_SEE)
+        raise RequestError(error.message, " ".join([error.hint, *(f"{_capital(one)}." for one in troubles())]))
     return found
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _likely(folded: str) -> tuple[str, ...]:
@@ -90,24 +175,25 @@ def _unjoined(family: str) -> bytes:
         return b""
 
 
-def _spelled(families: tuple[str, ...], folded: str) -> tuple[type[Layer], dict[str, Any]] | None:
-    """Return what a spelling stands for among the layers of some families."""
+def _spelled(families: tuple[str, ...] | None, folded: str) -> tuple[type[Layer], dict[str, Any]] | None:
+    """Return what a spelling stands for among the layers of some families; None asks plug-ins too."""
     spellings = _spellings(families)
     return spellings.get(folded) or spellings.get(_squeezed(families).get(folded.replace("_", ""), ""))
 
 
 @functools.lru_cache(100)
-def _spellings(families: tuple[str, ...]) -> dict[str, tuple[type[Layer], dict[str, Any]]]:
-    everything = families == discover.names("layers")
+def _spellings(families: tuple[str, ...] | None) -> dict[str, tuple[type[Layer], dict[str, Any]]]:
+    whole = families == discover.names("layers")
+    among = _everything() if families is None else _built_in() if whole else _defined(families)
     found: dict[str, tuple[type[Layer], dict[str, Any]]] = {}
-    for cls in (classes() if everything else _defined(families)).values():
+    for cls in among.values():
         found |= {spelling: (cls, {}) for spelling in (cls.name, *cls.aliases)}
         found |= {spelling: (cls, params) for spelling, params in cls.presets.items()}
     return found
 
 
 @functools.lru_cache(100)
-def _squeezed(families: tuple[str, ...]) -> dict[str, str]:
+def _squeezed(families: tuple[str, ...] | None) -> dict[str, str]:
     """Return the spellings without underscores, those that still name one layer."""
     found: dict[str, str] = {}
     for spelling in _spellings(families):
@@ -129,13 +215,42 @@ def build(parsed: spec.Spec) -> Layer:
     return cls.made(parsed.args, preset | parsed.params)
 
 
-def layer(text: str) -> Layer:
+def layer(text: str, code: bool = False) -> Layer:
     """Return the layer that a SPEC describes, its parameters checked.
+
+    ``code`` says that the text came from the user himself, so that Python code that it names may be loaded.
 
     >>> layer("max_pool(kernel_size=2)").spec
     'max_pool(kernel_size=2, ndim=2)'
     """
-    return build(spec.parse(text))
+    return build(parse(text, code))
+
+
+def parse(text: str, code: bool = False) -> spec.Spec:
+    """Read a SPEC, and refuse one that names Python code unless ``code`` allows it.
+
+    >>> parse("activations.py:phi", code=True).spec
+    'callable("activations.py:phi")'
+    """
+    found = spec.parse(text)
+    named = None if code else _code(found)
+    if named is not None:
+        raise RequestError(
+            f"{named} is Python code, which is loaded only where it is typed, not from a file.",
+            "Accepted: a layer's name or an expression; or type it: normcal compute.",
+        )
+    return found
+
+
+def _code(value: Any) -> str | None:
+    """Return the code that a SPEC names anywhere inside; None where there is none."""
+    if isinstance(value, spec.Spec):
+        if value.name.lower().replace("-", "").replace("_", "") == spec.CODE:
+            return str(value.args[0]) if value.args else value.spec
+        value = (*value.args, *value.params.values())
+    if isinstance(value, (tuple, list)):
+        return next((found for one in value if (found := _code(one)) is not None), None)
+    return None
 
 
 class Layers:
@@ -144,7 +259,7 @@ class Layers:
     So a million layers take the memory of the texts that stand for them. ``*`` and ``?`` match names, such as
     ``*_pool``. Every layer is built once, and dropped, before the first is handed out: what is wrong with the
     last is told before anything is done for the first. ``placed(error, index)`` makes of the error of a text
-    one that says where it stands.
+    one that says where it stands. ``code``: see ``layer``.
 
     >>> found = Layers(["relu", "elu(alpha=[0.5, 1])"])
     >>> len(found), [one.spec for one in found]
@@ -157,15 +272,17 @@ class Layers:
         families: Iterable[str] = (),
         most: int = MOST_LISTED,
         placed: Callable[[RequestError, int], RequestError] | None = None,
+        code: bool = False,
     ) -> None:
         self.count, self.most = 0, most
         self.parts: list[spec.Spec | type[Layer]] = []
         for index, text in enumerate(texts):
             try:
-                self._add(_matching(text) if "*" in text or "?" in text else [spec.parse(text)])
+                self._add(_matching(text) if is_pattern(text) else [parse(text, code)])
             except RequestError as error:
                 raise (placed(error, index) if placed else error) from None
-        self._add([cls for wanted in families for cls in classes().values() if family(cls) == wanted])
+        for wanted in families:
+            self._add(_family(wanted))
 
     def __len__(self) -> int:
         return self.count
@@ -193,6 +310,22 @@ class Layers:
         return map(build, spec.expand(part, self.most)) if isinstance(part, spec.Spec) else iter([part()])
 
 
+def is_pattern(text: str) -> bool:
+    """Whether a text stands for the layers whose names match it.
+
+    >>> is_pattern("*_pool"), is_pattern('expr("2 * x")')
+    (True, False)
+    """
+    return ("*" in text or "?" in text) and all(mark.isalnum() or mark in "_-*?" for mark in text)
+
+
+def _family(name: str) -> list[type[Layer]]:
+    found = [cls for cls in classes().values() if family(cls) == name]
+    if not found and name not in families():
+        raise unknown("family", name, families())
+    return found
+
+
 def _matching(pattern: str) -> list[type[Layer]]:
     import fnmatch  # only a pattern needs it
 
@@ -202,13 +335,13 @@ def _matching(pattern: str) -> list[type[Layer]]:
     return matching
 
 
-def layers(texts: Iterable[str]) -> list[Layer]:
+def layers(texts: Iterable[str], code: bool = False) -> list[Layer]:
     """Return the layers of several SPECs, as ``Layers`` finds them.
 
     >>> [one.spec for one in layers(["relu", "elu(alpha=[0.5, 1])"])]
     ['relu', 'elu(alpha=0.5)', 'elu(alpha=1.0)']
     """
-    return list(Layers(texts))
+    return list(Layers(texts, code=code))
 
 
 def of_families(families: list[str]) -> list[Layer]:

@@ -81,13 +81,45 @@ def checked(document: Document) -> Config:
     if not document.data.keys() & {"layers", "families", "outputs"}:
         hint = "Accepted: 'layers' with SPECs such as [relu, gelu], 'families', or 'outputs' with files to generate."
         raise RequestError(f"{document.path}: the config has no 'layers'.", hint)
-    return Config(document.path, options=options, document=document, **_own(document.data))
+    return Config(document.path, options=options, document=document, **_own(document))
 
 
-def _own(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a config as its fields; digits may be written 3.0."""
+def _own(document: Document) -> dict[str, Any]:
+    """Return the keys of a config as its fields, every layer as a SPEC; digits may be written 3.0."""
+    data = spelled(document, ())
     own = {key: value for key, value in data.items() if key in Config.__dataclass_fields__ and key != "path"}
+    if "defaults" in own:
+        own["defaults"] = spelled(document, ("defaults",))
+    if "outputs" in own:
+        own["outputs"] = [spelled(document, ("outputs", index)) for index in range(len(own["outputs"]))]
     return own | {key: number(key, own[key]) for key in ("digits",) if key in own}
+
+
+def spelled(document: Document, at: yamlfile.Place) -> dict[str, Any]:
+    """Return the keys at a place of a document, the layers that are mappings (``expr: ...``) as SPECs."""
+    found = document.data
+    for step in at:
+        found = found[step]
+    found = dict(found)
+    for key in {"layers", "also"} & found.keys():
+        told = found[key]
+        if isinstance(told, dict):
+            found[key] = {name: _spelled(document, one, (*at, key, name), name) for name, one in told.items()}
+        else:
+            found[key] = [_spelled(document, one, (*at, key, index)) for index, one in enumerate(told)]
+    return found
+
+
+def _spelled(document: Document, told: str | dict[str, Any], place: yamlfile.Place, name: str = "") -> str:
+    """Return the SPEC of a layer that a config lists: text as it is, a mapping written as one."""
+    if isinstance(told, str):
+        return told
+    from normcal.layers.expressions import entry
+
+    try:
+        return entry(told["expr"], told.get("params", {}), told.get("name", name))
+    except RequestError as error:
+        raise document.refused(error, place) from None
 
 
 def request_options(document: Document, at: yamlfile.Place = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from normcal import discover
 from normcal.errors import RequestError, Unsupported, unknown
 
 if TYPE_CHECKING:
-    from normcal.law import Normal
+    from normcal.law import Law
     from normcal.layer import Layer
     from normcal.result import Estimate
     from normcal.session import Session
@@ -54,37 +54,36 @@ class Engine:
     samples = False
     summary = ""
 
-    def estimate(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def estimate(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Estimate:
         """Return mean, std and rms with their errors, or raise Unsupported with the reason."""
         return self.absent(layer, direction, law) or self.find(layer, direction, law, effort)
 
-    def absent(self, layer: Layer, direction: str, law: Normal) -> Estimate | None:
+    def absent(self, layer: Layer, direction: str, law: Law) -> Estimate | None:
         """Return the record of moments that do not exist; None where they do."""
-        from normcal.result import INFINITE, UNDEFINED, Estimate
+        status, reason = _missing(layer, direction, law)
+        if not reason:
+            return None
+        from normcal.result import Estimate
         from normcal.value import Value
 
-        for status, reasons in ((UNDEFINED, layer.undefined), (INFINITE, layer.infinite)):
-            reason = reasons(direction, law)
-            if reason:
-                return Estimate(self.name, Value(), Value(), Value(), status=status, reason=reason)
-        return None
+        return Estimate(self.name, Value(), Value(), Value(), status=status, reason=reason)
 
-    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def find(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Estimate:
         """Do the work of ``estimate`` for moments that exist."""
         raise NotImplementedError
 
-    def together(self, asked: Sequence[Asked], law: Normal, effort: Effort) -> list[Answer]:
+    def together(self, asked: Sequence[Asked], law: Law, effort: Effort) -> list[Answer]:
         """Return the answers that are to be had at once; None for what is better left to its turn."""
         return [self.answer(layer, direction, law, effort) for layer, direction in asked]
 
-    def answer(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Answer:
+    def answer(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Answer:
         """Return the estimate, or the reason why there is none."""
         try:
             return self.estimate(layer, direction, law, effort)
         except Unsupported as reason:
             return reason
 
-    def serves(self, layer: Layer, direction: str, law: Normal) -> bool:
+    def serves(self, layer: Layer, direction: str, law: Law) -> bool:
         """Whether it has an answer for the layer, at as little cost as it takes to tell."""
         try:
             self.estimate(layer, direction, law, Effort(samples=2))
@@ -98,6 +97,39 @@ class Engine:
 
     def check_budget(self, layer: Layer, effort: Effort) -> None:
         """Raise RequestError for more work than can be done, before any of it is."""
+
+
+def _missing(layer: Layer, direction: str, law: Law) -> tuple[str, str]:
+    """Return the status and the reason of moments that do not exist; ("", "") where they do."""
+    from normcal.result import INFINITE, UNDEFINED
+
+    if not law.normal:
+        from normcal import existence
+
+        return existence.missing(layer, direction, law)
+    for status, reasons in ((UNDEFINED, layer.undefined), (INFINITE, layer.infinite)):
+        reason = reasons(direction, law)
+        if reason:
+            return status, reason
+    return "", ""
+
+
+def heavy_tails(layer: Layer, direction: str, law: Law) -> str:
+    """Return why the fourth moment is infinite, or may be, so that a sampled std has no error; empty where it is not."""
+    if law.normal:
+        return layer.heavy(direction, law)
+    from normcal import existence
+
+    return existence.heavy(layer, direction, law)
+
+
+def notes(layer: Layer, law: Law) -> list[str]:
+    """Return the layer's remarks that hold under the law."""
+    if law.normal:
+        return layer.notes(law)
+    from normcal import existence
+
+    return existence.notes(layer, law)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -139,7 +171,7 @@ def serving(layer: Layer, direction: str) -> list[str]:
 
 
 def prepare(
-    name: str, layers: Sequence[Layer], directions: Iterable[str], law: Normal, effort: Effort
+    name: str, layers: Sequence[Layer], directions: Iterable[str], law: Law, effort: Effort
 ) -> dict[tuple, Answer]:
     """Let the engines compute layers together; what they answer saves ``estimate`` the same work one by one.
 
@@ -157,7 +189,7 @@ def prepare(
 
 
 def estimate(
-    engine: str, layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict[tuple, Answer] | None = None
+    engine: str, layer: Layer, direction: str, law: Law, effort: Effort, prepared: dict[tuple, Answer] | None = None
 ) -> Estimate:
     r"""Return mean, std and rms of one direction of a layer, by the named engine.
 
@@ -202,7 +234,7 @@ def estimate(
         ) from None
 
 
-def _answer(engine: Engine, layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict) -> Estimate:
+def _answer(engine: Engine, layer: Layer, direction: str, law: Law, effort: Effort, prepared: dict) -> Estimate:
     found = prepared.get((engine.name, id(layer), direction))
     if isinstance(found, Unsupported):
         raise found
@@ -216,7 +248,7 @@ def _missed(found: Answer) -> bool:
     return found is not None and found.status in (TOLERANCE_MISSED, OVERFLOW)
 
 
-def _first_that_serves(layer: Layer, direction: str, law: Normal, effort: Effort, prepared: dict) -> Estimate:
+def _first_that_serves(layer: Layer, direction: str, law: Law, effort: Effort, prepared: dict) -> Estimate:
     """Ask each engine in turn; where none reaches the tolerance, keep the smallest error."""
     from normcal.result import OVERFLOW
 

@@ -51,10 +51,13 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Heading("What each engine gives"),
         Table(("direction", "engine", "mean", "std", "error", "how"), tuple(rows), ("direction", "engine", "how")),
         Items(tuple(layer.notes(request.law)), aside=True),
-        Heading("References"),
-        Items(tuple(map(str, layer.references))),
+        *_references(layer),
     ]
     return Report(data, [_flat(record) for record in records], tuple(blocks))
+
+
+def _references(layer: Layer) -> list[Block]:
+    return [Heading("References"), Items(tuple(map(str, layer.references)))] if layer.references else []
 
 
 def _flat(record: dict) -> dict:
@@ -95,7 +98,7 @@ def _row(engine, direction: str, found: Estimate | str) -> tuple:
 def _params(layer: Layer) -> list[Block]:
     if not layer.params:
         return []
-    values = ((p, getattr(layer, p.name)) for p in layer.params)
+    values = ((p, layer.in_force(p.name)) for p in layer.params)
     rows = tuple((p.name, "auto" if v is None else written(v), p.doc, p.accepted()) for p, v in values)
     columns = ("parameter", "value", "meaning", "accepted")
     return [Heading("Parameters"), Table(columns, rows, words=columns)]

@@ -11,12 +11,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from normcal.errors import RequestError, Unsupported, echo, unknown
 from normcal.law import Normal
 from normcal.param import ANYTHING, ELEMENTWISE, Param
 from normcal.spec import write
+
+if TYPE_CHECKING:
+    from normcal.approximation import Approximation
+    from normcal.engine import Effort
+    from normcal.numerics.balls import Ball
 
 __all__ = [
     "ANYTHING", "BACKWARD", "DIRECTIONS", "ELEMENTWISE", "FORWARD", "Component", "Elementwise", "Layer", "Param",
@@ -73,6 +78,12 @@ class Layer:
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     #: The layer that this name stands for where no parameter is given; empty for itself.
     bare: ClassVar[str] = ""
+    #: Whether its integrals are those of its components whatever the law of the input's entries.
+    any_law: ClassVar[bool] = False
+    #: Whether it is what its arguments make of it, so that the name alone is no layer.
+    composed: ClassVar[bool] = False
+    #: A SPEC that shows what it is where it is composed.
+    example: ClassVar[str] = ""
     params: ClassVar[tuple[Param, ...]] = ()
     #: Names of the inputs where there are several; each has its own backward figure.
     inputs: tuple[str, ...] = ()
@@ -87,8 +98,16 @@ class Layer:
     def __init__(self, **given: Any) -> None:
         self.given = _spelled_once(self, given) if given else {}
         for param in self.params:
-            setattr(self, param.name, param.accept(self.given.get(param.name, param.default), self.name))
+            self.keep(param.name, param.accept(self.given.get(param.name, param.default), self.name))
         self.check()
+
+    def keep(self, name: str, value: Any) -> None:
+        """Note the value of a parameter."""
+        setattr(self, name, value)
+
+    def in_force(self, name: str) -> Any:
+        """Return the value of a parameter that is in force."""
+        return getattr(self, name)
 
     @classmethod
     def made(cls, args: tuple, params: dict[str, Any]) -> Layer:
@@ -112,7 +131,20 @@ class Layer:
     def spec(self) -> str:
         """The canonical SPEC: every parameter but those left to the layer."""
         told = [p for p in self.params if p.default is not None or p.name in self.given]
-        return write(self.name, {p.name: getattr(self, p.name) for p in told if not self._hushed(p)})
+        return write(self.name, {p.name: self.in_force(p.name) for p in told if not self._hushed(p)})
+
+    #: The name that the user gave it, where he did.
+    called = ""
+
+    @property
+    def label(self) -> str:
+        """What tables for people call it: the SPEC, or a name that the user gave."""
+        return self.spec
+
+    @property
+    def wording(self) -> str:
+        """What the names of its constants begin with."""
+        return self.name
 
     def fingerprint(self) -> str:
         """What tells it from another layer of the same SPEC; empty where the SPEC says everything."""
@@ -120,10 +152,10 @@ class Layer:
 
     def values(self) -> dict[str, Any]:
         """Every parameter with the value in force."""
-        return {param.name: getattr(self, param.name) for param in self.params if not self._hushed(param)}
+        return {param.name: self.in_force(param.name) for param in self.params if not self._hushed(param)}
 
     def _hushed(self, param: Param) -> bool:
-        value = getattr(self, param.name)
+        value = self.in_force(param.name)
         return param.quiet and getattr(value, "spec", value) == param.default
 
     @classmethod
@@ -138,6 +170,10 @@ class Layer:
     def details(self, law: Normal) -> dict[str, Any]:
         """Return what a record says of this layer beyond what it says of all: plain JSON by key."""
         return {}
+
+    def approximated(self, law: Normal, directions: Sequence[str], effort: Effort) -> Approximation | None:
+        """Return what the usual assumption gives, for a layer about which people make one: of normal input all along."""
+        return None
 
     def undefined(self, direction: str, law: Normal) -> str:
         """Return why the moments do not exist at this input; empty where they do."""
@@ -170,6 +206,10 @@ class Layer:
         """Return the one-dimensional integrals whose sum is the law of the output or the gradient."""
         raise Unsupported(f"{self.name} leaves no one-dimensional integral to do")
 
+    def pointwise(self, direction: str):
+        """Return the Pointwise of a function that nothing is known of but its values; see numerics/survey.py."""
+        raise Unsupported(f"{self.name} is known by more than its values")
+
     def reduced_forward(self, law: Normal, q, m) -> tuple:
         """Return (mean, std) or (mean, std, rms) of one output entry from one-dimensional integrals, as balls.
 
@@ -186,6 +226,14 @@ class Layer:
         """Return what the integrals of this direction give."""
         return (self.reduced_forward if direction == FORWARD else self.reduced_backward)(law, q, m)
 
+    def mixture(self, direction: str) -> Sequence[tuple[float, Callable | Ball]]:
+        """Return functions ``f(x, m)`` of one entry, or constants, and their shares: each output entry is one of them.
+
+        ``E[g(y)]`` is the sum of share times ``E[g(f(x))]``, and ``E[dx^2]`` that of share times ``E[f'^2]``, whatever
+        the law of x. Nothing for a layer that is no such thing.
+        """
+        return ()
+
     def entries(self, name: str) -> float:
         """How many entries an input has, relative to the others: the weights of the pooled backward figure."""
         return 1.0
@@ -193,6 +241,11 @@ class Layer:
     def draws(self) -> int:
         """How many random numbers one independent draw of the whole layer takes, roughly."""
         return max(len(self.inputs), 1)
+
+    #: Whether its output entries depend on each other by where they lie, as those of overlapping windows do.
+    entangled: bool = False
+    #: Whether the entries of a draw add up to a constant, so that whole draws would show too little scatter.
+    constrained: ClassVar[bool] = False
 
     def simulate(self, direction: str, rng, rows: int, law: Normal):
         """Run the layer on ``rows`` independent draws.
@@ -202,6 +255,15 @@ class Layer:
         Entries of one row may depend on each other; rows do not.
         """
         raise NotImplementedError
+
+    def run(self, direction: str, rng, rows: int, law: Normal):
+        """Run the layer like ``simulate``, and return every entry.
+
+        Outputs come in the order in which ``law.incoming`` is asked for their gradients, gradients of inputs in the
+        order in which ``law.sample`` is asked for the inputs; gradients of learned weights may be left out. Both
+        directions draw the layer's own random numbers alike, so that the same ones make a pair of them.
+        """
+        return self.simulate(direction, rng, rows, law)
 
 
 def _spelled_once(layer: Layer, given: dict[str, Any]) -> dict[str, Any]:
@@ -244,6 +306,7 @@ class Elementwise(Layer):
     Formulas, kinks and features are those of f; the scales and shifts around it are handled here.
     """
 
+    any_law = True
     #: x at which f' (or f) jumps, and (x, scale) around which f changes.
     kinks: ClassVar[tuple[float, ...]] = ()
     features: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 1.0),)
@@ -270,6 +333,13 @@ class Elementwise(Layer):
     def branches(self) -> tuple[Callable, ...]:
         """Return the functions of an entry that the output holds side by side; most layers have one."""
         return (self.f,)
+
+    def mixture(self, direction: str) -> Sequence[tuple[float, Callable]]:
+        if self.noise is not None or self.slope is not None:
+            return ()
+        branches = self.branches()
+        share = 1.0 / len(branches) if direction == FORWARD else 1.0
+        return [(share, self.around(f)) for f in branches]
 
     def realised(self, rng, shape) -> tuple[Callable, ...]:
         """Return the branches with the layer's own random numbers drawn, for a sample of that shape."""
@@ -317,6 +387,13 @@ class Elementwise(Layer):
             raise Unsupported("the scaled and shifted input has a mean or std that is no double")
         return Normal(*seen)
 
+    def closed_dual(self, mean, std, c, m):
+        """Return E[f(u) f(v)] for normal u, v of this mean and std and of correlation c, by the layer's own formula.
+
+        ``mean`` and ``std`` are balls, c is a ball inside (-1, 1) or a dual number over one: it stands on the left.
+        """
+        raise Unsupported(f"no closed form is given for the dual activation of {self.name}")
+
     def components(self, direction: str, law: Normal) -> Sequence[Component]:
         from normcal.numerics.balls import Ball
 
@@ -345,10 +422,10 @@ class Elementwise(Layer):
             return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
         if self.slope:
             slope = self.around(self.slope, constant=False, factor=self.input_scale)(x, ARRAYS)
-            return slope * rng.standard_normal((rows, 1))
+            return slope * law.incoming(rng, x.shape, x)
         total = 0.0
         for f in branches:
-            slope = Duals(ARRAYS).derivative(f, x) * rng.standard_normal((rows, 1))
+            slope = Duals(ARRAYS).derivative(f, x) * law.incoming(rng, x.shape, x)
             total = slope if len(branches) == 1 else total + slope
         return total
 

@@ -18,7 +18,7 @@ _COLUMNS = ("layer", "parameters", "formula", "engines", "also known as")
 
 def short(classes: list[type[Layer]]) -> Report:
     """Return one table a family: parameters with defaults, formula, engines, other names."""
-    layers = [cls() for cls in classes]
+    layers = [catalog.sample(cls) for cls in classes]
     blocks: list[Block] = []
     for family in dict.fromkeys(catalog.family(cls) for cls in classes):
         rows = [_row(layer) for layer in layers if catalog.family(type(layer)) == family]
@@ -28,7 +28,7 @@ def short(classes: list[type[Layer]]) -> Report:
 
 def full(classes: list[type[Layer]]) -> Report:
     """Return a section for each layer: definition, parameters, moments, engines, assumptions, references."""
-    layers = [cls() for cls in classes]
+    layers = [catalog.sample(cls) for cls in classes]
     told = "What every layer declares, family by family, as `normcal layers --details` prints it."
     blocks: list[Block] = [Heading("Layers", level=0), Paragraph(told)]
     for family in dict.fromkeys(catalog.family(cls) for cls in classes):
@@ -54,13 +54,20 @@ def _report(layers: list[Layer], blocks: list[Block]) -> Report:
 def _row(layer: Layer) -> tuple:
     taken = ", ".join(filter(None, (_params(layer), "+" if isinstance(layer, Elementwise) else "")))
     formula = Formula(layer.formula, layer.latex)
-    return layer.name, taken, formula, _engines(_serving(layer)), ", ".join(_also(type(layer)))
+    return _shown(type(layer)), taken, formula, _engines(_serving(layer)), ", ".join(_also(type(layer)))
+
+
+def _shown(cls: type[Layer]) -> str:
+    """Return what stands for a layer in a list: its name, or a SPEC of it where the name alone is none."""
+    return cls.example if cls.composed else cls.name
 
 
 def _section(layer: Layer) -> list[Block]:
     cls = type(layer)
-    blocks: list[Block] = [Heading(layer.name, level=2), Paragraph(cls.summary()), Formula(cls.formula, cls.latex)]
+    blocks: list[Block] = [Heading(cls.name, level=2), Paragraph(cls.summary()), Formula(cls.formula, cls.latex)]
     facts = [f"Engines: {_engines(_serving(layer))}"]
+    if cls.composed:
+        facts.insert(0, f"Such as: {cls.example}")
     if layer.inputs:
         facts.append(f"Inputs: {', '.join(layer.inputs)}")
     if _also(cls):
@@ -78,7 +85,9 @@ def _section(layer: Layer) -> list[Block]:
         blocks.append(Table(("moment", "formula"), rows, words=("moment", "formula")))
     if cls.assumptions:
         blocks += [Paragraph("Assumes:"), Items(tuple(cls.assumptions))]
-    return [*blocks, Paragraph("References:"), Items(tuple(map(str, cls.references)))]
+    if cls.references:
+        blocks += [Paragraph("References:"), Items(tuple(map(str, cls.references)))]
+    return blocks
 
 
 def _serving(layer: Layer) -> dict[str, list[str]]:
@@ -120,4 +129,4 @@ def _data(layer: Layer) -> dict[str, Any]:
         ],
         "also_takes": [p.name for p in cls.params if p.quiet],
         "references": [str(reference) for reference in cls.references],
-    }  # fmt: skip
+    } | ({"example": cls.example} if cls.composed else {})  # fmt: skip

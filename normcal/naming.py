@@ -14,8 +14,11 @@ def words(name: str, params: dict[str, Any]) -> list[str]:
 
     >>> words("leaky_relu", {"negative_slope": -0.25})
     ['leaky', 'relu', 'negative', 'slope', 'minus', '0', '25']
+    >>> words("mine", {"a": 2, "name": "mine"})
+    ['mine', 'a', '2']
     """
-    text = " ".join([name, *(f"{key} {_plain(value)}" for key, value in params.items())])
+    told = [f"{key} {_plain(value)}" for key, value in params.items() if value != name]
+    text = " ".join([name, *told])
     text = re.sub(r"(?<![a-zA-Z0-9])-(?=\d)|(?<=e)-(?=\d)", " minus ", text)
     return re.findall(r"[a-z0-9]+", text.lower())
 

@@ -90,6 +90,13 @@ class Param:
         shown = shown if len(shown) <= LONGEST_ECHO + 5 else f"{shown[:LONGEST_ECHO]}..."
         raise RequestError(f"{layer}: {self.name} cannot be {shown}.", f"Accepted: {self.accepted()}.")
 
+    @property
+    def interval(self) -> tuple[float, float, bool, bool, bool] | None:
+        """The ends of a domain of numbers, whether each is open, and whether it holds whole numbers alone."""
+        if isinstance(self.domain, tuple) or self.domain in (ELEMENTWISE, ANYTHING):
+            return None
+        return _interval(self.domain)
+
     def accepted(self) -> str:
         """Say in words what values are accepted."""
         if self.accepts:

@@ -75,29 +75,52 @@ def rows(
         with sessions.opened(request, ()) as session:
             yield from rows(request, layers, progress, session)
         return
-    layers = iter(layers)
-    while chunk := list(itertools.islice(layers, CHUNK)):
-        _check_budget(request, chunk)
-        prepared = engine.prepare(request.engine, chunk, request.directions, request.law, request.effort())
-        for layer in chunk:
-            yield from _row(request, layer, prepared, progress, session)
+    yield from points(((request, layer) for layer in layers), progress, session)
+
+
+def points(
+    asked: Iterable[tuple[Request, Layer]], progress: Progress | None, session: Session, chunk: int = CHUNK
+) -> Iterator[LayerResult]:
+    """Yield a row for each request and layer, in order; in a chunk, layers of one input law are computed together.
+
+    Requests may differ in the input law alone.
+    """
+    asked = iter(asked)
+    while taken := list(itertools.islice(asked, chunk)):
+        alike: dict[Request, dict[int, Layer]] = {}
+        for request, layer in taken:
+            alike.setdefault(request, {})[id(layer)] = layer
+        prepared = {request: _prepared(request, list(layers.values())) for request, layers in alike.items()}
+        for request, layer in taken:
+            yield from _row(request, layer, prepared[request], progress, session)
+
+
+def _prepared(request: Request, layers: list[Layer]) -> dict:
+    _check_budget(request, layers)
+    found: dict = {}
+    for start in range(0, len(layers), CHUNK):
+        part = layers[start : start + CHUNK]
+        found |= engine.prepare(request.engine, part, request.directions, request.law, request.effort())
+    return found
 
 
 def _row(
     request: Request, layer: Layer, prepared, progress: Progress | None, session: Session
 ) -> Iterator[LayerResult]:
     found: dict[str, Estimate | None] = {"forward": None, "backward": None}
-    stopped = None
+    stopped = gaussian = None
     try:
         for direction in request.directions:
             effort = request.effort(_labelled(progress, layer, direction), session)
             found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort, prepared)
+        gaussian = layer.approximated(request.law, request.directions, request.effort())
     except Interrupted as stop:
         found[direction], stopped = stop.estimate, stop
     except KeyboardInterrupt as stop:
         stopped = stop
     if not stopped or any(found.values()):
-        yield LayerResult(layer, **found, notes=_notes(layer, request, found), details=layer.details(request.law))
+        notes, details = _notes(layer, request, found), layer.details(request.law)
+        yield LayerResult(layer, **found, notes=notes, details=details, gaussian=gaussian)
     if stopped:
         raise stopped
 
@@ -122,7 +145,7 @@ def _labelled(progress: Progress | None, layer: Layer, direction: str):
 
 def _notes(layer: Layer, request: Request, found: dict[str, Estimate | None]) -> tuple[str, ...]:
     """Collect what a reader must know: the layer's own remarks, and what fell short."""
-    notes = list(layer.notes(request.law))
+    notes = list(engine.notes(layer, request.law))
     for direction, estimate in found.items():
         if estimate is None:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from normcal import discover, schema, yamlfile
+from normcal import config, discover, schema, yamlfile
 from normcal.errors import unknown
 
 _FOLDER, _SUFFIX = "profiles", ".yaml"
@@ -27,7 +27,7 @@ def get(name: str) -> dict[str, Any]:
         raise unknown("profile", name, names())
     document = yamlfile.read(discover.path(_FOLDER, name, _SUFFIX), "profile")
     schema.check(document, _schema())
-    return {key: value for key, value in document.data.items() if key != "about"}
+    return {key: value for key, value in config.spelled(document, ()).items() if key != "about"}
 
 
 def about(name: str) -> str:
@@ -37,11 +37,11 @@ def about(name: str) -> str:
 
 def _schema() -> dict[str, Any]:
     """A profile is an output without a path, and a line that says what it is for."""
-    config = schema.get("config")
-    output = dict(config["$defs"]["output"])
+    whole = schema.get("config")
+    output = dict(whole["$defs"]["output"])
     keys = {name: one for name, one in output["properties"].items() if name not in ("path", "profile")}
     return output | {
-        "$defs": config["$defs"],
+        "$defs": whole["$defs"],
         "properties": keys | {"about": {"type": "string"}},
         "required": ["about"],
     }

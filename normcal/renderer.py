@@ -133,10 +133,13 @@ def check_writable(path: str, option: str = "--output ") -> None:
         raise FileError(f"{option}{path!r} cannot be written: permission denied.", "Name a path that you may write.")
 
 
-def save(text: str, path: str, option: str = "--output ") -> None:
+def save(content: str | bytes, path: str, option: str = "--output ") -> None:
     """Write a file whole or not at all."""
     with saving(path, option) as stream:
-        stream.write(text)
+        if isinstance(content, bytes):
+            stream.buffer.write(content)
+        else:
+            stream.write(content)
 
 
 @contextlib.contextmanager

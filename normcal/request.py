@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from normcal import discover
 from normcal import engine as engines
 from normcal.errors import RequestError, echo, unknown
-from normcal.law import Normal
+from normcal.law import Gradient, Law, Normal, named, reads
 from normcal.layer import DIRECTIONS
 from normcal.sampler import PLAIN
 
@@ -17,6 +18,12 @@ BOTH = "both"
 MOST_SAMPLES = 100_000_000_000
 MOST_WORKERS = 256
 LARGEST = 1e300
+#: Options of the laws that are numbers, and between what.
+_OF_LAWS = (
+    ("mean", -LARGEST, LARGEST), ("std", 0.0, LARGEST), ("gradient_mean", -LARGEST, LARGEST),
+    ("gradient_std", 0.0, LARGEST), ("correlation", -1.0, 1.0),
+)  # fmt: skip
+LAWS = 'a law such as student_t(df=5) or empirical(file="values.npy")'
 #: Options that are whole numbers.
 WHOLE = ("samples", "seed", "workers")
 #: Options that say who does the work, and change no number.
@@ -25,11 +32,14 @@ MEANS = ("workers", "executor", "cluster")
 
 @dataclass(frozen=True)
 class Request:
-    """The options of a computation. None means that the user left it open."""
+    """The options of a computation. None means that the user left it open.
+
+    ``folder`` is no option: it is where the files lie that ``input`` names.
+    """
 
     direction: str = BOTH
-    mean: float = 0.0
-    std: float = 1.0
+    mean: float | None = None
+    std: float | None = None
     engine: str = engines.AUTO
     tol: float | None = None
     samples: int | None = None
@@ -39,12 +49,23 @@ class Request:
     rtol: float | None = None
     executor: str | None = None
     cluster: str | None = None
+    input: str | None = None
+    gradient_mean: float | None = None
+    gradient_std: float | None = None
+    correlation: float | None = None
+    folder: str = field(default="", metadata={"option": False})
 
     def __post_init__(self) -> None:
         _choice("direction", self.direction, (*DIRECTIONS, BOTH))
         _choice("engine", self.engine, engines.names())
-        _number("mean", self.mean, -LARGEST, LARGEST)
-        _number("std", self.std, 0.0, LARGEST)
+        for name, low, high in _OF_LAWS:
+            if getattr(self, name) is not None:
+                _number(name, getattr(self, name), low, high)
+        if self.input is not None:
+            if not isinstance(self.input, str):
+                raise RequestError(f"input cannot be {echo(self.input)}.", f"Accepted: {LAWS}.")
+            if not reads(self.input):
+                _ = self.law  # what is wrong with it is said now
         if self.tol is not None:
             _number("tol", self.tol, 0.0, 1.0, open_low=True)
         if self.samples is not None:
@@ -65,15 +86,35 @@ class Request:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """The options' names, the same on the command line and in a config."""
-        return tuple(field.name for field in fields(cls))
+        return tuple(each.name for each in fields(cls) if each.metadata.get("option", True))
 
-    def updated(self, options: dict[str, Any]) -> Request:
-        """Return the request with the options that were given (not None) put over it."""
-        return replace(self, **{name: value for name, value in options.items() if value is not None})
+    def updated(self, options: dict[str, Any], folder: str = "") -> Request:
+        """Return the request with the options that were given (not None) put over it.
+
+        A file that they name lies in ``folder``. An input law takes the place of one that was given before, and of
+        its mean and std.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        if "input" in given:
+            given = {"mean": None, "std": None, "folder": folder} | given
+        return replace(self, **given)
+
+    @functools.cached_property
+    def law(self) -> Law:
+        """The law of the input, and with it that of the incoming gradient; a file that it names is read here."""
+        std = 1.0 if self.gradient_std is None else float(self.gradient_std)
+        gradient = Gradient((self.gradient_mean or 0.0) + 0.0, std, (self.correlation or 0.0) + 0.0)
+        if self.input is not None:
+            return named(self.input, mean=self.mean, std=self.std, gradient=gradient, folder=self.folder)
+        std = 1.0 if self.std is None else float(self.std)
+        if gradient.correlation and not std:
+            raise RequestError("A correlation needs an input that varies; its std is 0.")
+        return Normal((self.mean or 0.0) + 0.0, std + 0.0, gradient)  # zeros without a sign
 
     @property
-    def law(self) -> Normal:
-        return Normal(float(self.mean) + 0.0, float(self.std) + 0.0)  # a zero without a sign
+    def reads(self) -> bool:
+        """Whether the input law names a file."""
+        return self.input is not None and reads(self.input)
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from normcal import __version__, quantity
 from normcal.errors import NormcalError
@@ -12,8 +13,12 @@ from normcal.layer import Layer
 from normcal.quantity import QUANTITIES
 from normcal.value import UNDERFLOW, Value
 
+if TYPE_CHECKING:
+    from normcal.approximation import Approximation
+
 SCHEMA = "normcal/1"
-BOUND, STANDARD_ERROR = "bound", "standard-error"
+#: What an error is: never below the true one; a generous guess of it; one standard deviation of it.
+BOUND, ESTIMATE, STANDARD_ERROR = "bound", "estimate", "standard-error"
 OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
 
 
@@ -101,6 +106,8 @@ class LayerResult:
     notes: tuple[str, ...] = ()
     #: What the record says of this layer beyond what it says of all.
     details: dict = field(default_factory=dict)
+    #: What a chain gives where each of its layers is taken to see normal input; None for another layer.
+    gaussian: Approximation | None = None
 
     @property
     def jacobian_factor(self) -> Value:
@@ -125,7 +132,7 @@ class LayerResult:
             "jacobian_factor": factor.value,
             "jacobian_factor_error": factor.error,
             "notes": list(self.notes),
-        } | self.details
+        } | self.details | ({"gaussian": self.gaussian.data(self.forward, self.backward)} if self.gaussian else {})
 
 
 def _plain(value):

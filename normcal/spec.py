@@ -33,11 +33,13 @@ _NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _CODE = r"[\w./\\~-]+:[A-Za-z_][\w.]*"
 _TEXT = r""" "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' """.replace(" ", "")
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<number>{_NUMBER})(?![\w./\\])|(?P<text>{_TEXT})|(?P<code>{_CODE})"
+    rf"\s*(?:(?P<number>{_NUMBER})(?![\w.]|[/\\][\w./\\~-]*:)|(?P<text>{_TEXT})|(?P<code>{_CODE})"
     rf"|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)|(?P<mark>[(),=\[\]:|]))",
     re.DOTALL,
 )
 _EXAMPLE = "A SPEC is a layer's name, or a name with parameters such as leaky_relu(negative_slope=0.2)."
+#: How numbers may be given where there may be several.
+RANGES = "Accepted: a number, a range such as -3:3:61 or 0.01:100:31:log, or a list such as [0, 0.5, 1]."
 
 
 class Text(str):
@@ -72,6 +74,17 @@ def parse(text: str) -> Spec:
     return _Reader(text).spec()
 
 
+def values(text: str, what: str) -> list:
+    """Read what may stand behind a parameter's "=", as the list of its values; ``what`` is it for messages.
+
+    >>> values("0.5", "a mean"), values("[0, 1:4:3:log]", "a mean")
+    ([0.5], [0, 1.0, 2.0, 4.0])
+    """
+    if len(text) > LONGEST:
+        raise RequestError(f"{what} of {len(text):_} characters is too long.", f"Accepted: at most {LONGEST}.")
+    return list(choices(_Reader(text, what, RANGES).only(), MOST_VALUES))
+
+
 def expand(spec: Spec, most: int) -> Iterator[Spec]:
     """Yield the SPECs that the sweeps of one stand for, the first parameter varying slowest.
 
@@ -94,17 +107,18 @@ def count(spec: Spec, most: int) -> int:
 
 def _within(spec: Spec, most: int) -> list[list]:
     """Return the values that each argument and each parameter takes."""
-    choices = [list(_choices(value, most)) for value in (*spec.args, *spec.params.values())]
-    number = math.prod(map(len, choices))
+    found = [list(choices(value, most)) for value in (*spec.args, *spec.params.values())]
+    number = math.prod(map(len, found))
     if number > most:
         raise RequestError(f"{echo(spec.spec)} stands for {number:_} layers.", f"Accepted: at most {most:_} in all.")
-    return choices
+    return found
 
 
-def _choices(value: Any, most: int) -> Iterator[Any]:
+def choices(value: Any, most: int) -> Iterator[Any]:
+    """Yield the values that a parameter takes: those of a list, and of the SPECs within it."""
     if isinstance(value, list):
         for one in value:
-            yield from _choices(one, most)
+            yield from choices(one, most)
     elif isinstance(value, Spec):
         yield from expand(value, most)
     else:
@@ -141,9 +155,10 @@ def written(value: Any) -> str:
 def values_between(start: str, stop: str, count: int, scale: str = "lin") -> list[float]:
     """Return ``count`` numbers from ``start`` to ``stop``, each the double nearest to the decimal that is meant.
 
-    >>> values_between("0", "1", 5), values_between("0.01", "100", 3, "log")
-    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.01, 1.0, 100.0])
+    >>> values_between("0", "1", 5), values_between("0.001", "1000", 7, "log")
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0])
     """
+    import decimal
     from fractions import Fraction
 
     ends = float(start.replace("_", "")), float(stop.replace("_", ""))
@@ -154,9 +169,10 @@ def values_between(start: str, stop: str, count: int, scale: str = "lin") -> lis
         return [float(first + (last - first) * k / (count - 1)) for k in range(count)]
     if ends[0] <= 0.0 or ends[1] <= 0.0:
         raise RequestError(f"{start}:{stop}: a logarithmic range needs ends above 0.")
-    low, high = map(math.log, ends)
-    inner = [math.exp(low + (high - low) * k / (count - 1)) for k in range(1, count - 1)]
-    return [ends[0], *(float(f"{x:.15g}") for x in inner), ends[1]]
+    with decimal.localcontext(prec=22):  # a double's logarithm is off by more than a digit of what is meant
+        low, high = (decimal.Decimal(text.replace("_", "")).ln() for text in (start, stop))
+        inner = [f"{(low + (high - low) * k / (count - 1)).exp():.15g}" for k in range(1, count - 1)]
+    return [ends[0], *map(float, inner), ends[1]]
 
 
 def _unescaped(found: re.Match) -> str:
@@ -164,10 +180,10 @@ def _unescaped(found: re.Match) -> str:
 
 
 class _Reader:
-    """A recursive-descent reader over the tokens of one SPEC."""
+    """A recursive-descent reader over the tokens of one SPEC, or of what ``what`` says."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, what: str = "a SPEC", hint: str = _EXAMPLE) -> None:
+        self.text, self.what, self.hint = text, what, hint
         self.at = self.depth = 0
         self.peeked: tuple[int, str, str, int] | None = None  # where, kind, text, end
 
@@ -179,6 +195,13 @@ class _Reader:
         if self.peek()[0] != "end":
             self.fail("the end")
         return stages[0] if len(stages) == 1 else Spec(CHAIN, {}, tuple(stages))
+
+    def only(self) -> Any:
+        """Read a parameter's value and nothing else."""
+        found = self.value()
+        if self.peek()[0] != "end":
+            self.fail("the end")
+        return found
 
     def stage(self) -> Spec:
         """Read one layer: its name and parameters, or where the code of a function is."""
@@ -329,5 +352,6 @@ class _Reader:
         found = self.peek()[1] or "the end"
         place = len(self.text) - len(self.text[self.at :].lstrip()) + 1
         raise RequestError(
-            f"{echo(self.text)} is not a SPEC: expected {wanted} at character {place}, found {echo(found)}.", _EXAMPLE
+            f"{echo(self.text)} is not {self.what}: expected {wanted} at character {place}, found {echo(found)}.",
+            self.hint,
         )

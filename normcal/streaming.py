@@ -57,6 +57,12 @@ class Rows:
         """Whether there is not even a first row."""
         return self.first is None
 
+    @property
+    def told(self) -> list[str]:
+        """The remarks that are kept, and how many there were besides."""
+        more = f"{self.more_notes:_} more remarks stand in the rows that they are about"
+        return [*self.notes, more] if self.more_notes else self.notes
+
     def _next(self) -> LayerResult | None:
         if self.stopped is not None:
             return None

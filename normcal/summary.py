@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from normcal.streaming import Rows
 
 _ENGINES = "engine"
+_GAUSSIAN = "gaussian approximation"
 #: A table of more rows than this is shown family by family.
 MOST_UNGROUPED = 60
 #: column -> quantity, of the wide table
@@ -40,12 +41,12 @@ def by_direction(result: Result) -> Report:
         for direction, estimate in _parts(row):
             numbers = [Number(getattr(estimate, name), estimate.error_kind) for name in QUANTITIES]
             errors = Error(estimate.mean.error), Error(estimate.std.error)
-            rows.append((row.layer.spec, direction, *numbers, estimate.status, estimate.engine, *errors))
+            rows.append((row.layer.label, direction, *numbers, estimate.status, estimate.engine, *errors))
     blocks: list[Block] = [Table(columns, tuple(rows), words=("layer", "direction", "status", _ENGINES))]
-    factors = [(row.layer.spec, _number(row, "jacobian_factor")) for row in result.layers if row.jacobian_factor.value]
+    factors = [(row.layer.label, _number(row, "jacobian_factor")) for row in result.layers if row.jacobian_factor.value]
     if factors:
         blocks.append(Table(("layer", "jacobian factor"), tuple(factors), words=("layer",)))
-    return _report(result, blocks)
+    return _report(result, [*blocks, *_approximations(result)])
 
 
 def by_layer(result: Result, more: list[Block] | None = None) -> Report:
@@ -56,7 +57,7 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
     for heading, rows in _groups(result):
         lines = tuple(_line(row, names) for row in rows)
         blocks += [*heading, Table(columns, lines, words=("layer", _ENGINES))]
-    return _report(result, [*blocks, *_gradients(result), *(more or [])])
+    return _report(result, [*blocks, *_gradients(result), *_approximations(result), *(more or [])])
 
 
 def streamed(rows: Rows, law: Normal, extra: dict[str, Any] | None = None) -> Report:
@@ -83,13 +84,13 @@ def _line(row: LayerResult, names: dict[str, str]) -> tuple[Cell, ...]:
     numbers = [_number(row, path) for path in names.values()]
     engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
     worst = max(estimate.relative_error for _, estimate in _directions(row))
-    return row.layer.spec, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)
+    return row.layer.label, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)
 
 
 def _gradients(result: Result) -> list[Block]:
     """Return the table of what the backward pass leaves at each of several inputs and each learned weight."""
     rows = [
-        (row.layer.spec, name, Number(part.std, part.error_kind), Number(part.gain, part.error_kind))
+        (row.layer.label, name, Number(part.std, part.error_kind), Number(part.gain, part.error_kind))
         for row in result.layers
         if row.backward
         for name, part in row.backward.parts.items()
@@ -97,6 +98,29 @@ def _gradients(result: Result) -> list[Block]:
     columns = ("layer", "gradient of", "std", "gain")
     heading = [Heading("Gradients of several inputs and of learned weights")]
     return [*heading, Table(columns, tuple(rows), words=columns[:2])] if rows else []
+
+
+def _approximations(result: Result) -> list[Block]:
+    """Return the table of what chains give where each layer is taken to see normal input, beside the true std."""
+    rows = []
+    for row in result.layers:
+        for direction, estimate in _approximated(row):
+            its = [Number(value, estimate.error_kind) for value in (estimate.mean, estimate.std)]
+            true = getattr(row, direction)
+            kind = STANDARD_ERROR if STANDARD_ERROR in (estimate.error_kind, true.error_kind) else estimate.error_kind
+            off = Number(row.gaussian.off(direction, true), kind)
+            rows.append((row.layer.label, direction, *its, Number(true.std, true.error_kind), off, estimate.engine))
+    columns = ("layer", "direction", "mean", "std", "true std", "std / true std", _ENGINES)
+    heading = Heading("Gaussian approximation: each layer fed a normal law with the mean and std of the one before")
+    return [heading, Table(columns, tuple(rows), words=("layer", "direction", _ENGINES))] if rows else []
+
+
+def _approximated(row: LayerResult) -> list[tuple[str, Estimate]]:
+    """Return the estimates of the Gaussian approximation, where there is one, by direction."""
+    if row.gaussian is None:
+        return []
+    pairs = ((direction, row.gaussian.of(direction)) for direction, _ in _directions(row))
+    return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
 
 
 def _number(row: LayerResult, path: str) -> Number:
@@ -143,9 +167,10 @@ def _parts(row: LayerResult) -> list[tuple[str, Estimate]]:
 
 
 def _records(row: LayerResult, law: Normal) -> Iterator[dict[str, Any]]:
-    """Flatten: one record for each direction of a layer, and for each of its parts."""
+    """Flatten: one record for each direction of a layer, for each of its parts, and for what approximates it."""
     spec, notes, factor = row.layer.spec, "; ".join(row.notes), row.jacobian_factor
-    for direction, estimate in _parts(row):
+    approximated = [(f"{direction} {_GAUSSIAN}", estimate) for direction, estimate in _approximated(row)]
+    for direction, estimate in [*_parts(row), *approximated]:
         side, _, of = direction.partition(" ")
         record = {"spec": spec, "input_mean": law.mean, "input_std": law.std, "direction": side, "of": of}
         values: list[tuple[str, Value]] = [(name, getattr(estimate, name)) for name in QUANTITIES]

@@ -23,7 +23,7 @@ from normcal.engines.monte_carlo import LEAST_INFORMATIVE
 from normcal.errors import RequestError, Unsupported
 from normcal.layer import FORWARD, Layer
 from normcal.request import Request
-from normcal.result import BOUND, Estimate
+from normcal.result import STANDARD_ERROR, Estimate
 from normcal.session import Session
 from normcal.value import Value
 
@@ -129,7 +129,7 @@ def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort)
             estimates.append(engine.estimate(layer, direction, request.law, effort))
         except Unsupported:
             continue
-    bounds = [e for e in estimates if e.error_kind == BOUND and e.std.value is not None]
+    bounds = [e for e in estimates if e.error_kind != STANDARD_ERROR and e.std.value is not None]
     if not bounds:
         return []
     bounds.sort(key=lambda e: e.worst_error)
@@ -137,7 +137,7 @@ def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort)
     for first, second in itertools.combinations(bounds, 2):
         for part in _parts(first, second):
             found += [_overlap(layer, direction, q, *part) for q in ("mean", "std", "rms")]
-    for sampled in (e for e in estimates if e.error_kind != BOUND):
+    for sampled in (e for e in estimates if e.error_kind == STANDARD_ERROR):
         for part in _parts(bounds[0], sampled):
             found += [_z_score(layer, direction, q, *part) for q in ("mean", "std")]
     components = _components(layer, direction, request)

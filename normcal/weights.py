@@ -356,6 +356,9 @@ class Fixed(Layer):
         found = self.like.simulate(direction, rng, rows, law)
         return found["input"] if isinstance(found, dict) else found
 
+    def run(self, direction, rng, rows, law):
+        return self.like.run(direction, rng, rows, law)
+
 
 def layer(specs: list[str], argument: str) -> Fixed:
     """Return the layer of one SPEC with the weights of a file.

@@ -191,6 +191,10 @@ WALLS = {
     "sampling": "layers engines engine executors renderers report request pipeline catalog result config scipy",
     "simulation": "layers engines renderers renderer report request pipeline catalog result config numpy scipy",
     "session": "layers engines engine renderers renderer report pipeline catalog result config numpy scipy",
+    "solve": "layers layer engines engine renderers renderer report request pipeline catalog spec result config problem",
+    "problem": "layers engines renderers renderer report config",
+    "recipe": "layers engines renderers renderer config",
+    "recipes": "layers renderers renderer report config",
     "discover": "errors layers engines renderers request pipeline catalog result numpy scipy",
 }
 
@@ -258,7 +262,7 @@ def test_monte_carlo_shares_no_formula_with_the_engines_that_it_witnesses(path):
     )
 
 
-@pytest.mark.parametrize("folder", ["commands", "layers", "engines", "executors", "renderers", "samplers"])
+@pytest.mark.parametrize("folder", ["commands", "layers", "engines", "executors", "recipes", "renderers", "samplers"])
 def test_no_list_of_plug_ins_is_written_by_hand(folder):
     names = {path.stem for path in (ROOT / "normcal" / folder).glob("*.py") if not path.stem.startswith("_")}
     assert not imports(ROOT / "normcal" / folder / "__init__.py")

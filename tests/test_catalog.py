@@ -74,7 +74,7 @@ def test_a_name_taken_twice_is_refused(monkeypatch):
     Impostor.__module__ = rectifiers.__name__
     monkeypatch.setattr(rectifiers, "Impostor", Impostor, raising=False)
     with pytest.raises(RuntimeError, match="Impostor: 'relu' already names relu"):
-        catalog.classes.__wrapped__()
+        catalog._built_in.__wrapped__()
 
 
 @every_class

@@ -1,6 +1,8 @@
 """The SPEC grammar: what is written is read back, and no text whatever does more than be refused."""
 
+import itertools
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from normcal import catalog
 from normcal.errors import RequestError
-from normcal.spec import LONGEST, Spec, expand, parse, write
+from normcal.spec import CHAIN, CODE, LONGEST, Spec, Text, expand, parse, values_between, write
 
 STEADY = settings(derandomize=True, database=None, deadline=None)
 
@@ -16,12 +18,21 @@ NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,15}", fullmatch=True)
 INTEGERS = st.integers(-(10**28), 10**28)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = INTEGERS | FLOATS
-SINGLES = NUMBERS | NAMES | st.lists(NUMBERS, min_size=1, max_size=4).map(tuple)
+#: What stands in quotes, with quotes, backslashes and line ends among it.
+TEXTS = (st.text(max_size=12) | st.text(st.sampled_from("\"'\\\n\tx*|()=,:"), max_size=12)).map(Text)
+SINGLES = NUMBERS | NAMES | TEXTS | st.lists(NUMBERS, min_size=1, max_size=4).map(tuple)
 NESTED = st.builds(Spec, NAMES, st.dictionaries(NAMES, SINGLES, min_size=1, max_size=2))
+NESTED |= st.builds(Spec, NAMES, st.just({}), st.lists(SINGLES, min_size=1, max_size=2).map(tuple))
 VALUES = SINGLES | NESTED | st.lists(SINGLES | NESTED, min_size=1, max_size=3)
 PARAMS = st.dictionaries(NAMES, VALUES, max_size=5)
+ARGS = st.lists(TEXTS, max_size=2).map(tuple)
+MODULES = st.from_regex(r"[a-z_][a-z0-9_]{0,5}([./][a-z_][a-z0-9_]{0,5}){0,2}", fullmatch=True)
+CODES = st.builds(lambda module, name: Spec(CODE, {}, (Text(f"{module}:{name}"),)), MODULES,
+                  st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True))  # fmt: skip
+STAGES = st.builds(Spec, NAMES, PARAMS, ARGS) | CODES
+CHAINS = st.lists(STAGES, min_size=2, max_size=4).map(lambda stages: Spec(CHAIN, {}, tuple(stages)))
 #: Text made of what the grammar is made of, so that much of it almost parses.
-CROOKED = st.text(st.sampled_from("relu_max-pool(),=[]. \t0123456789eE+-_xX'\"*\n"), max_size=40)
+CROOKED = st.text(st.sampled_from("relu_max-pool(),=[]. \t0123456789eE+-_xX'\"*\n|:/\\"), max_size=40)
 
 
 def alike(a, b):
@@ -32,6 +43,9 @@ def alike(a, b):
         return isinstance(b, list) and len(a) == len(b) and all(map(alike, a, b))
     if isinstance(a, float):
         return isinstance(b, float) and a == b and math.copysign(1, a) == math.copysign(1, b)
+    if isinstance(a, Spec):
+        same = isinstance(b, Spec) and a.name == b.name and list(a.params) == list(b.params)
+        return same and alike(a.args, b.args) and alike(tuple(a.params.values()), tuple(b.params.values()))
     return type(a) is type(b) and a == b
 
 
@@ -49,9 +63,51 @@ def test_what_is_written_is_read_back(name, params):
 
 
 @STEADY
+@given(chain=CHAINS)
+def test_a_chain_is_read_back_stage_by_stage(chain):
+    text = chain.spec
+    if len(text) <= LONGEST:
+        assert alike(parse(text), chain)
+        assert parse(text).spec == text
+
+
+@STEADY
+@given(name=NAMES, args=st.lists(TEXTS, min_size=1, max_size=3).map(tuple), params=PARAMS)
+def test_text_in_quotes_is_read_back(name, args, params):
+    found = parse(write(name, params, args))
+    assert alike(found, Spec(name, params, args))
+
+
+#: Numbers as people write the ends of ranges.
+ENDS = st.decimals(-1000, 1000, allow_nan=False, allow_infinity=False, places=3).map(str)
+
+
+@STEADY
+@given(start=ENDS, stop=ENDS, count=st.integers(2, 30))
+def test_a_range_is_a_list_of_doubles_next_to_what_is_meant(start, stop, count):
+    (found,) = parse(f"a(b={start}:{stop}:{count})").params.values()
+    assert found == parse(f"a(b=[{start}:{stop}:{count}])").params["b"][0]
+    assert len(found) == count
+    assert (found[0], found[-1]) == (float(start), float(stop))
+    first, last = Fraction(start), Fraction(stop)
+    assert found == [float(first + (last - first) * k / (count - 1)) for k in range(count)]
+
+
+@STEADY
+@given(low=st.integers(-200, 199), span=st.integers(1, 100), count=st.integers(2, 30))
+def test_a_logarithmic_range_rises_by_a_factor(low, span, count):
+    found = values_between(f"1e{low}", f"1e{low + span}", count, "log")
+    assert (found[0], found[-1]) == (float(f"1e{low}"), float(f"1e{low + span}"))
+    steps = [math.log10(b) - math.log10(a) for a, b in itertools.pairwise(found)]
+    assert all(math.isclose(step, span / (count - 1), abs_tol=1e-12 * (abs(low) + span)) for step in steps)
+
+
+@STEADY
 @given(name=NAMES, params=PARAMS, gap=st.sampled_from(["", " ", "  ", "\t", "\n"]))
 def test_blanks_between_tokens_mean_nothing(name, params, gap):
     text = write(name, params)
+    if any(mark in text for mark in "\"'"):  # blanks in quotes mean something
+        return
     spread = text.replace("(", f"{gap}({gap}").replace(",", f"{gap},{gap}").replace("=", f"{gap}={gap}")
     if len(spread) <= LONGEST:
         assert parse(gap + spread + gap) == parse(text)
@@ -130,6 +186,17 @@ PARSED = [
     ("a(b=f(1, 2))", "a", {"b": Spec("f", {}, (1, 2))}),
     ("a(b=f())", "a", {"b": "f"}),
     ("a(b=[f(c=1), g])", "a", {"b": [Spec("f", {"c": 1}), "g"]}),
+    ('a(b="x y")', "a", {"b": Text("x y")}),
+    ("a(b='x')", "a", {"b": Text("x")}),
+    (r"""a(b="\"\\'")""", "a", {"b": Text("\"\\'")}),
+    (r"""a(b="\n")""", "a", {"b": Text(r"\n")}),
+    ("a(b=0:1:3)", "a", {"b": [0.0, 0.5, 1.0]}),
+    ("a(b=1:0:2)", "a", {"b": [1.0, 0.0]}),
+    ("a(b=1e-2:1:3:log)", "a", {"b": [0.01, 0.1, 1.0]}),
+    ("a(b=[0:1:2, 5])", "a", {"b": [[0.0, 1.0], 5]}),
+    ('a(b=expr("x * x", c=1))', "a", {"b": Spec("expr", {"c": 1}, (Text("x * x"),))}),
+    ("m.n:f", CODE, {}),
+    ("~/d/f-1.py:g", CODE, {}),
 ]
 
 
@@ -185,6 +252,12 @@ REFUSED = [
     ("a;b", "the end", 2),
     ("relu\0", "the end", 5),
     ("réLU", "the end", 2),
+    ("a('x' y)", "',' or ')'", 7),
+    ("a('x'='y')", "',' or ')'", 6),
+    ("a(b=1/3)", "',' or ')'", 6),
+    ("a(b=3:)", "the last value of a range", 7),
+    ("a(b=x:1:3)", "',' or ')'", 6),
+    ("a(m:f)", "a parameter's name", 3),
     ("__import__('os').system('true')", "the end", 17),
     ("().__class__", "a layer's name", 1),
 ]

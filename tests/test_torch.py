@@ -34,6 +34,9 @@ class Tape:
         self.inputs.append(told.pop(0) if told else self.law.sample(self.rng, shape))
         return self.inputs[-1].copy()
 
+    def incoming(self, rng, shape, x=None):
+        return rng.standard_normal(shape)
+
     @property
     def mean(self):
         return self.law.mean

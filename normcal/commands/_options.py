@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import click
@@ -85,14 +86,69 @@ def complete_configs(ctx, param, start: str) -> list:
     return names or [CompletionItem(start, type="file")]
 
 
-specs = click.argument("specs", nargs=-1, metavar="SPEC...", shell_complete=complete_specs)
-optional_specs = click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=complete_specs)
+_EXPRESSIONS = (
+    click.option(
+        "--expr",
+        "expressions",
+        multiple=True,
+        metavar="TEXT",
+        help='A function of your own as a layer, such as "x * tanh(softplus(x))"; may be repeated.',
+    ),
+    click.option(
+        "--param",
+        "-p",
+        "parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A value for a name in --expr; a list [1, 2] or a range 0:1:5 makes a layer for each.",
+    ),
+    click.option(
+        "--name", "labels", multiple=True, metavar="NAME", help="What tables and files call the --expr of its turn."
+    ),
+)
+
+
+def specs(command):
+    """Add SPEC... and the options that write a layer as an expression; the command gets all of them as ``specs``."""
+    return _with_expressions(command, "SPEC...")
+
+
+def optional_specs(command):
+    """Add the same, where no layer at all means something."""
+    return _with_expressions(command, "[SPEC...]")
+
+
+def _with_expressions(command, metavar: str):
+    @functools.wraps(command)
+    def merged(specs, expressions, parameters, labels, **options):
+        if expressions or parameters or labels:
+            from normcal.layers.expressions import typed
+
+            specs = (*specs, *typed(expressions, parameters, labels))
+        return command(specs=specs, **options)
+
+    argument = click.argument("specs", nargs=-1, metavar=metavar, shell_complete=complete_specs)
+    return _added(merged, (argument, *_EXPRESSIONS))
+
 
 _ENGINE = click.option(
     "--engine",
     metavar="|".join(_engines()),
     shell_complete=_complete(_engines),
     help="How to get the numbers.  [default: auto, the first that serves]",
+)
+_LAWS = (
+    click.option(
+        "--input",
+        metavar="LAW",
+        help='Law of the input where it is not normal, such as "student_t(df=5)", or "laplace(standardised=yes)" '
+        "of the --mean and --std given.",
+    ),
+    click.option("--gradient-mean", type=float, help="Mean of the incoming gradient.  [default: 0]"),
+    click.option("--gradient-std", type=float, help="Its standard deviation.  [default: 1]"),
+    click.option(
+        "--correlation", type=float, help="Of each entry of the incoming gradient with its input.  [default: 0]"
+    ),
 )
 _COMPUTATION = (
     click.option(
@@ -103,10 +159,15 @@ _COMPUTATION = (
     ),
     click.option("--mean", type=float, help="Mean of the input's normal law.  [default: 0]"),
     click.option("--std", type=float, help="Its standard deviation; 0 is a constant input.  [default: 1]"),
+    *_LAWS,
     _ENGINE,
     click.option(
         "--tol", type=float, help="Relative error to reach; a miss is said in the status.  [default: 1e-12 for bounds]"
     ),
+)
+_RANGES = (
+    click.option("--mean", metavar="RANGE", help="Mean of the input's law, or a range such as -3:3:61.  [default: 0]"),
+    click.option("--std", metavar="RANGE", help="Its std, or a range such as 0.01:100:41:log.  [default: 1]"),
 )
 _SAMPLING = (
     click.option(
@@ -182,9 +243,19 @@ def computation(command):
     return _added(command, _COMPUTATION + _SAMPLING)
 
 
+def ranged_computation(command):
+    """Add them with the input's mean and std as ranges, for a command that moves along them."""
+    return _added(command, _RANGES + tuple(o for o in _COMPUTATION if o not in _COMPUTATION[1:3]) + _SAMPLING)
+
+
 def computation_but_engine(command):
     """Add them but for the engine, for a command that runs every one."""
     return _added(command, tuple(o for o in _COMPUTATION if o is not _ENGINE) + _SAMPLING)
+
+
+def computation_but_direction(command):
+    """Add them but for the direction, for a command whose quantities say it."""
+    return _added(command, _COMPUTATION[1:] + _SAMPLING)
 
 
 def checkpoint(command):
@@ -194,7 +265,7 @@ def checkpoint(command):
 
 def input_law(command):
     """Add the options of the input law alone."""
-    return _added(command, _COMPUTATION[1:3])
+    return _added(command, _COMPUTATION[1:3])  # those of a normal law
 
 
 def sampling(command):

@@ -64,15 +64,16 @@ class Output:
         from normcal import streaming, summary
 
         rows = streaming.Rows(streaming.computed(request, layers, progress, session))
-        report = summary.streamed(rows, request.law, extra)
+        self.write_streamed(rows, summary.streamed(rows, request.law, extra), lambda: rows.told, progress)
+
+    def write_streamed(self, rows, report, remarks, progress) -> None:
+        """Write a report whose rows are on their way; ``remarks()`` are what is to be said when they have ended."""
         with rows.steady():
             if self.path is not None:
                 self._to_file(report, rows)
             elif not rows.empty:
                 self._to_stdout(self.renderer.pieces(report, self._view()), progress)
-        if rows.more_notes:
-            rows.notes.append(f"{rows.more_notes:_} more remarks stand in the rows that they are about")
-        self._remark(rows.notes)
+        self._remark(remarks())
         if rows.interrupted:
             self._tell_interrupted(not rows.empty, isinstance(rows.stopped, KeyboardInterrupt))
         if rows.stopped is not None:
@@ -128,6 +129,10 @@ class Output:
 
     def _remark(self, asides: list[str]) -> None:
         """Say on stderr what the reader of the result should know."""
+        from normcal import catalog
+
+        for trouble in catalog.troubles():
+            note(trouble)
         if self.digits is not None and not self.renderer.rounds:
             note(f"--digits rounds text and markdown; {self.renderer.name} keeps every digit")
         if self.renderer.name in ("text", "csv"):
@@ -135,14 +140,19 @@ class Output:
                 note(aside)
 
     def _view(self):
-        from normcal.report import View
+        return view(self.digits, self.path is None)
 
-        if self.path is not None or sys.stdout is None or not sys.stdout.isatty():
-            return View(self.digits)
-        import shutil
 
-        color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return View(self.digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)
+def view(digits: int | None, shown: bool):
+    """Return how to write what is ``shown`` on stdout, or goes to a file."""
+    from normcal.report import View
+
+    if not shown or sys.stdout is None or not sys.stdout.isatty():
+        return View(digits)
+    import shutil
+
+    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return View(digits, terminal=True, color=color, width=shutil.get_terminal_size().columns)
 
 
 def note(text: str) -> None:

@@ -41,7 +41,7 @@ def command(specs, weights, checkpoint, format, digits, output, **options) -> No
     named = _options.need_specs(specs, "compute")
     request = Request().updated(options)
     target = Output.checked(format, digits, output, checkpoint=checkpoint)
-    layers = catalog.Layers(named, most=target.most) if weights is None else [_fixed(named, weights)]
+    layers = catalog.Layers(named, most=target.most, code=True) if weights is None else [_fixed(named, weights)]
     with Progress() as progress, sessions.opened(request, layers, checkpoint, note) as session:
         if target.renderer.streams and weights is None:
             return target.write_rows(request, layers, progress, session)

@@ -25,7 +25,7 @@ def command(spec, format, digits, output, **options) -> None:
     from normcal.commands._progress import Progress
     from normcal.request import Request
 
-    layer = catalog.layer(spec)
+    layer = catalog.layer(spec, code=True)
     request = Request().updated(options)
     target = Output.checked(format, digits, output)
     with Progress() as progress:

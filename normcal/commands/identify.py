@@ -61,7 +61,7 @@ def command(value, specs, mean, std, format, digits, output) -> None:
 
     number = literal.read(value)
     law = Request().updated({"mean": mean, "std": std}).law
-    layers = catalog.layers(list(specs)) if specs else None
+    layers = catalog.layers(list(specs), code=True) if specs else None
     target = Output.checked(format, digits, output)
     found = identification.identify(number, layers, law)
     target.write(matches.report(number, found, law))

@@ -32,13 +32,13 @@ def command(words, family, details, format, digits, output) -> None:
     from normcal.errors import unknown
 
     target = Output.checked(format, digits, output)
-    families = list(dict.fromkeys(map(catalog.family, catalog.classes().values())))
+    families = list(dict.fromkeys(map(catalog.family, catalog.listed().values())))
     if family is not None and (family := family.replace("_", "-")) not in families:
         raise unknown("family", family, families)
-    chosen = [cls for cls in catalog.classes().values() if family in (None, catalog.family(cls))]
+    chosen = [cls for cls in catalog.listed().values() if family in (None, catalog.family(cls))]
     chosen = [cls for cls in chosen if all(_holds(cls, word.lower()) for word in words)]
     if not chosen:
-        raise unknown("layer", " ".join(words), catalog.classes(), see="'normcal layers' lists them all.")
+        raise unknown("layer", " ".join(words), catalog.listed(), see="'normcal layers' lists them all.")
     target.write((listing.full if details else listing.short)(chosen))
 
 

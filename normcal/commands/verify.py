@@ -50,7 +50,7 @@ def command(specs, config, checkpoint, format, digits, output, **options) -> Non
         request = request.updated({key: chosen.options.get(key) for key in ("mean", "std", "direction")})
         listed = configs.layers(chosen)
     else:
-        listed = catalog.layers(list(specs))
+        listed = catalog.layers(list(specs), code=True)
     request = request.updated(options)
     layers = list({layer.spec: layer for layer in listed}.values())
     target = Output.checked(format, digits, output, checkpoint=checkpoint)

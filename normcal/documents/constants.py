@@ -121,9 +121,9 @@ def _listed(output: Output, key: str) -> list[_Named]:
 
 
 def _expanded(text: str) -> list[tuple[Any, Layer]]:
-    if "*" in text or "?" in text:
+    if catalog.is_pattern(text):
         return [(layer, layer) for layer in catalog.layers([text])]
-    return [(one, catalog.build(one)) for one in spec.expand(spec.parse(text), MOST_LAYERS)]
+    return [(one, catalog.build(one)) for one in spec.expand(catalog.parse(text), MOST_LAYERS)]
 
 
 def _stem(path: str) -> str:

@@ -14,7 +14,7 @@ class LayersDocument(Document):
 
     def draft(self, output: Output, computation: Computation) -> Draft:
         families = output.settings.get("families")
-        classes = [cls for cls in catalog.classes().values() if families is None or catalog.family(cls) in families]
+        classes = [cls for cls in catalog.listed().values() if families is None or catalog.family(cls) in families]
         return draft.plain(output.renderer.render(listing.full(classes), View()))
 
 

@@ -11,9 +11,9 @@ import contextlib
 import math
 from dataclasses import replace
 
-from normcal.engine import Effort, Engine, Interrupted
+from normcal.engine import Effort, Engine, Interrupted, heavy_tails
 from normcal.errors import RequestError, Unsupported
-from normcal.law import Normal
+from normcal.law import Law
 from normcal.layer import Layer
 from normcal.result import OK, STANDARD_ERROR, TOLERANCE_MISSED, Estimate, parts
 from normcal.sampler import PLAIN, POOLED
@@ -35,11 +35,11 @@ class MonteCarlo(Engine):
     """Draws input and incoming gradient, runs the layer and its vector-Jacobian product."""
 
     name = "monte-carlo"
-    rank = 3
+    rank = 4
     samples = True
     summary = "simulation; error: one standard error"
 
-    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def find(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Estimate:
         from normcal.executor import Lost
         from normcal.sampling import Job
         from normcal.simulation import Simulation
@@ -51,7 +51,7 @@ class MonteCarlo(Engine):
             found = effort.rtol and estimate()
             return bool(found) and found.status == OK and found.relative_error <= effort.rtol
 
-        heavy = layer.heavy(direction, law)
+        heavy = heavy_tails(layer, direction, law)
         samples = samples_for(layer, effort.samples, effort.rtol)
         simulation = Simulation(Job(layer, direction, law, samples, effort.seed, effort.sampler), effort, good)
         try:
@@ -90,7 +90,7 @@ def samples_for(layer: Layer, asked: int | None, rtol: float | None = None) -> i
     return asked
 
 
-def _assembled(simulation, layer: Layer, law: Normal, effort: Effort, heavy: str) -> Estimate | None:
+def _assembled(simulation, layer: Layer, law: Law, effort: Effort, heavy: str) -> Estimate | None:
     """Turn the moments of the parts into an Estimate; None where there are none yet."""
     fair = simulation.fair
     found = {name: _estimate(each, simulation.drawn(each), law, effort, heavy) for name, each in fair.items()}
@@ -100,7 +100,7 @@ def _assembled(simulation, layer: Layer, law: Normal, effort: Effort, heavy: str
     return replace(pooled, **parts(layer, found))
 
 
-def _estimate(moments, drawn: int, law: Normal, effort: Effort, heavy: str) -> Estimate:
+def _estimate(moments, drawn: int, law: Law, effort: Effort, heavy: str) -> Estimate:
     """Turn moments into an Estimate; where the error means nothing, say so and state none."""
     values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
     status, reason = OK, ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from normcal.engine import Effort, Engine
 from normcal.errors import Unsupported
-from normcal.law import Normal
+from normcal.law import Law
 from normcal.layer import FORWARD, Component, Layer
 from normcal.result import Estimate
 
@@ -18,24 +18,22 @@ class Quadrature(Engine):
     rank = 2
     summary = "Gauss-Legendre panels; error: bound on truncation and rounding"
 
-    def find(self, layer: Layer, direction: str, law: Normal, effort: Effort) -> Estimate:
+    def find(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Estimate:
         if _has_components(layer, direction) and not _overridden(layer, "components"):
             layer.components(direction, law)  # raises the reason before NumPy is loaded
         import numpy as np
 
         from normcal.engines._integrate import PanelIntegrals
-        from normcal.numerics.balls import BALLS
 
         with np.errstate(all="ignore"):
-            found = layer.reduced(direction, law, PanelIntegrals(), BALLS)
-            return _assembled(effort, layer, direction, law, found)
+            return integrated(layer, direction, law, effort, PanelIntegrals())
 
-    def together(self, asked: Sequence[tuple[Layer, str]], law: Normal, effort: Effort) -> list:
+    def together(self, asked: Sequence[tuple[Layer, str]], law: Law, effort: Effort) -> list:
         """Integrate the components of all layers that are nothing else at once; the others are left to their turn."""
         answers: list = [None] * len(asked)
         components = {}
         for place, (layer, direction) in enumerate(asked):
-            if not _has_components(layer, direction):
+            if not _has_components(layer, direction) or not _plain(direction, law):
                 continue
             try:
                 answers[place] = self.absent(layer, direction, law)
@@ -47,7 +45,7 @@ class Quadrature(Engine):
             self._integrate(asked, components, law, effort, answers)
         return answers
 
-    def _integrate(self, asked, components: dict[int, Sequence[Component]], law: Normal, effort: Effort, answers: list):
+    def _integrate(self, asked, components: dict[int, Sequence[Component]], law: Law, effort: Effort, answers: list):
         """Put the estimates of the layers with these components among the answers."""
         import numpy as np
 
@@ -61,18 +59,34 @@ class Quadrature(Engine):
                 found = integrals.mixture(those, law) if direction == FORWARD else integrals.slopes(those, law)
                 answers[place] = _assembled(effort, layer, direction, law, found)
 
-    def serves(self, layer: Layer, direction: str, law: Normal) -> bool:
+    def serves(self, layer: Layer, direction: str, law: Law) -> bool:
         from normcal.engines._integrals import NoIntegrals
-        from normcal.numerics.balls import BALLS
+        from normcal.engines._pulled import moments
 
         try:
-            layer.reduced(direction, law, NoIntegrals(), BALLS)
+            moments(layer, direction, law, NoIntegrals())
         except Unsupported:
             return False
         return True
 
 
 ENGINE = Quadrature()
+
+
+def integrated(layer: Layer, direction: str, law: Law, effort: Effort, integrals, name: str = ENGINE.name) -> Estimate:
+    """Return the estimate that integrals of any kind make, under any laws of the input and of the gradient."""
+    from normcal.engines._bounded import bounded
+    from normcal.engines._pulled import moments
+
+    found = moments(layer, direction, law, integrals)
+    if direction == FORWARD or law.gradient.plain:
+        return _assembled(effort, layer, direction, law, found, name)
+    return bounded(name, effort, *found, finite=lambda: True)
+
+
+def _plain(direction: str, law: Law) -> bool:
+    """Whether the integrals are those that layers state, as they stand."""
+    return law.normal and (direction == FORWARD or (law.gradient.plain and law.gradient.std == 1.0))
 
 
 def _has_components(layer: Layer, direction: str) -> bool:
@@ -84,13 +98,13 @@ def _overridden(layer: Layer, name: str) -> bool:
     return getattr(type(layer), name) is not getattr(Layer, name)
 
 
-def _assembled(effort: Effort, layer: Layer, direction: str, law: Normal, found) -> Estimate:
+def _assembled(effort: Effort, layer: Layer, direction: str, law: Law, found, name: str = ENGINE.name) -> Estimate:
     from normcal.engines._bounded import assembled
 
-    return assembled(ENGINE.name, effort, layer, direction, found, finite=lambda: _finite(layer, direction, law))
+    return assembled(name, effort, layer, direction, found, finite=lambda: _finite(layer, direction, law))
 
 
-def _finite(layer: Layer, direction: str, law: Normal) -> bool:
+def _finite(layer: Layer, direction: str, law: Law) -> bool:
     """Whether an infinity is the arithmetic's doing: far nodes may overflow though the moments do not.
 
     At the mean of the input f itself is too large where the moments are.
@@ -99,7 +113,7 @@ def _finite(layer: Layer, direction: str, law: Normal) -> bool:
 
     from normcal.numerics.balls import BALLS, ball
 
-    if direction != FORWARD:
+    if direction != FORWARD or not law.normal:
         return True
     try:
         components = layer.components(direction, law)

@@ -46,6 +46,16 @@ class RectifiedPower(Elementwise):
         square = powers(_standardised(law), max(2 * n - 2, 1))[2 * n - 2]
         return m.sqrt(square) * _power(law.std, n - 1) * float(n) * abs(self.scale)
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import arc_cosine, centred
+        from normcal.layers._gaussian import powers
+        from normcal.numerics.balls import Ball, ball
+
+        centred(mean)
+        scale, bias = std**self.power * self.scale, ball(self.bias)
+        below = powers(Ball(0.0), max(self.power, 1))[self.power]
+        return arc_cosine(self.power, c, m) * (scale * scale) + (scale * below * bias * 2.0 + bias * bias)
+
 
 def _standardised(law):
     from normcal.numerics.balls import Ball

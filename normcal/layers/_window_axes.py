@@ -30,6 +30,11 @@ class Ring:
         return self.dilation * (self.kernel - 1) + 1
 
     @property
+    def apart(self) -> bool:
+        """Whether no entry lies in two windows, as far as that is easily told."""
+        return self.stride >= self.span
+
+    @property
     def side(self) -> int:
         least = self.span if self.stride >= self.span else 2 * self.span - 1
         return math.ceil(least / self.stride) * self.stride
@@ -82,6 +87,11 @@ class Strip:
     @property
     def span(self) -> int:
         return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def apart(self) -> bool:
+        """Whether no entry lies in two windows, as far as that is easily told."""
+        return self.stride >= self.span
 
     @property
     def side(self) -> int:
@@ -178,6 +188,11 @@ class Parts:
 
     length: int
     outputs: int
+
+    @property
+    def apart(self) -> bool:
+        """Whether no entry lies in two windows."""
+        return self.length % self.outputs == 0
 
     @property
     def side(self) -> int:

@@ -132,7 +132,7 @@ class Attention(Layer):
         p = softmax_of(np.where(seen, logits, -np.inf))[1]
         if direction == FORWARD:
             return (p @ value).reshape(rows, -1)
-        dy = rng.standard_normal((rows, n, d))
+        dy = law.incoming(rng, (rows, n, d))
         turned = softmax_gradient(p, dy @ value.transpose(0, 2, 1)) / self.temperature
         return {"logits": turned[:, seen], "value": (p.transpose(0, 2, 1) @ dy).reshape(rows, -1)}
 

@@ -43,7 +43,7 @@ class _Masked(Layer):
     def _drawn(self, direction: str, rng, rows: int, law):
         """Return the input or the incoming gradient of a channel, and its mask."""
         shape = (rows, self.size)
-        values = law.sample(rng, shape) if direction == FORWARD else rng.standard_normal(shape)
+        values = law.sample(rng, shape) if direction == FORWARD else law.incoming(rng, shape)
         return values, rng.random((rows, 1)) < self.keep_prob
 
 
@@ -88,6 +88,12 @@ class Dropout(_Masked):
 
         q, c = Ball(self.keep_prob), self._scaled(Ball(1.0), BALLS)
         return [_noisy(c * q, c * BALLS.sqrt(q * (1.0 - q)), kurtosis=_kurtosis(self.keep_prob))]
+
+    def mixture(self, direction):
+        from normcal.numerics.balls import BALLS, Ball
+
+        c = self._scaled(Ball(1.0), BALLS)
+        return _either(self.keep_prob, lambda x, m: x * numeric(c, m), Ball(0.0))
 
     def simulate(self, direction, rng, rows, law):
         from normcal.numerics.arrays import ARRAYS
@@ -164,6 +170,14 @@ class AlphaDropout(_Masked):
         (a, p), q = self._affine(BALLS), Ball(self.keep_prob)
         return [_noisy(a * q, a * BALLS.sqrt(q * p), SATURATION, kurtosis=_kurtosis(self.keep_prob))]
 
+    def mixture(self, direction):
+        from normcal.numerics.balls import BALLS, Ball
+
+        a, p = self._affine(BALLS)
+        shift = a * p * SATURATION
+        kept = lambda x, m: x * numeric(a, m) - numeric(shift, m)  # noqa: E731
+        return _either(self.keep_prob, kept, a * Ball(self.keep_prob) * SATURATION)
+
     def simulate(self, direction, rng, rows, law):
         import numpy as np
 
@@ -232,7 +246,7 @@ class GaussianDropout(Layer):
     def simulate(self, direction, rng, rows, law):
         import numpy as np
 
-        values = law.sample(rng, (rows, 1)) if direction == FORWARD else rng.standard_normal((rows, 1))
+        values = law.sample(rng, (rows, 1)) if direction == FORWARD else law.incoming(rng, (rows, 1))
         return values * rng.normal(1.0, np.sqrt((1.0 - self.keep_prob) / self.keep_prob), (rows, 1))
 
 
@@ -300,8 +314,13 @@ class DropPath(Layer):
         kept = c * (rng.random((rows, 1)) < self.keep_prob)
         if direction == FORWARD:
             return law.sample(rng, (rows, 1)) + kept * law.sample(rng, (rows, 1))
-        dy = rng.standard_normal((rows, 1))
+        dy = law.incoming(rng, (rows, 1))
         return {"skip": dy, "branch": dy * kept}
+
+
+def _either(q: float, kept, dropped) -> list:
+    """Return what is kept with probability q, and what stands for what is dropped, with their shares."""
+    return [(q, kept), (1.0 - q, dropped)] if q < 1.0 else [(1.0, kept)]
 
 
 def _kurtosis(q: float) -> float:
@@ -312,12 +331,12 @@ def _kurtosis(q: float) -> float:
 def _noisy(slope, spread, centre: float = 0.0, kurtosis: float = 3.0) -> Component:
     """Return the law of slope x + xi spread (x - centre), the two factors being balls."""
     if spread.upper == 0.0:
-        return Component(lambda x, m: x * _number(slope, m))
-    noise = lambda x, m: (x - centre) * _number(spread, m)  # noqa: E731
-    return Component(lambda x, m: x * _number(slope, m), noise=noise, kurtosis=kurtosis)
+        return Component(lambda x, m: x * numeric(slope, m))
+    noise = lambda x, m: (x - centre) * numeric(spread, m)  # noqa: E731
+    return Component(lambda x, m: x * numeric(slope, m), noise=noise, kurtosis=kurtosis)
 
 
-def _number(constant, m):
+def numeric(constant, m):
     """Return a ball as the namespace calculates with it: as it is, or its midpoint on plain arrays."""
     from normcal.numerics.balls import Balls
 

@@ -201,6 +201,9 @@ class Exp(Elementwise):
 
         return m.exp(Ball(law.std) * law.std + law.mean)
 
+    def closed_dual(self, mean, std, c, m):
+        return m.exp((c + 1.0) * (std * std) + mean * 2.0)
+
 
 class Gaussian(Elementwise):
     r"""The bump exp(−x²).
@@ -251,3 +254,9 @@ class Gaussian(Elementwise):
     def closed_backward(self, law, m):
         square, variance, _, q = self._sizes(law)
         return m.exp(-square / q) * m.sqrt((variance / q + square / (q * q)) / m.sqrt(q)) * 2.0
+
+    def closed_dual(self, mean, std, c, m):
+        # u^2 + v^2 = s^2 + d^2 with independent s = (u + v)/sqrt 2 and d = (u - v)/sqrt 2
+        variance = std * std * 2.0
+        sum_of, difference = (1.0 + c) * variance + 1.0, (1.0 - c) * variance + 1.0
+        return m.exp(-1.0 / sum_of * (mean * mean * 2.0)) / m.sqrt(sum_of * difference)

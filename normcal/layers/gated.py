@@ -33,6 +33,7 @@ class _Product(Layer):
     """
 
     inputs = ("value", "gate")
+    any_law = True
     assumptions = (_INDEPENDENT,)
     #: The elementwise layers that act on the value and on the gate.
     factors: tuple[Elementwise, Elementwise]
@@ -80,7 +81,7 @@ class _Product(Layer):
         of_value, of_gate = (one.around(one.f) for one in self.factors)
         if direction == FORWARD:
             return of_value(value, ARRAYS) * of_gate(gate, ARRAYS)
-        dy = rng.standard_normal((rows, 1))
+        dy = law.incoming(rng, (rows, 1))
         derivative = Duals(ARRAYS).derivative
         return {
             "value": dy * of_gate(gate, ARRAYS) * derivative(of_value, value),
@@ -310,7 +311,7 @@ class Maxout(Layer):
         if direction == FORWARD:
             return np.take_along_axis(x, best[:, None], axis=1)
         dx = np.zeros(x.shape)
-        np.put_along_axis(dx, best[:, None], rng.standard_normal((rows, 1)), axis=1)
+        np.put_along_axis(dx, best[:, None], law.incoming(rng, (rows, 1)), axis=1)
         return dx
 
 

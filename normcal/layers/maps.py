@@ -96,6 +96,8 @@ class UpSampling(Rational):
         """Return the side of a torus just large enough that no interpolation meets an input twice."""
         return {"nearest": 1, "bicubic": 4}.get(self.mode, 2)
 
+    entangled = True
+
     def draws(self):
         return simulable(math.prod(s * self._side() for s in self._scales))
 
@@ -107,7 +109,7 @@ class UpSampling(Rational):
         if direction == FORWARD:
             y = law.sample(rng, (rows, *(side,) * self.ndim))
         else:
-            y = rng.standard_normal((rows, *(s * side for s in self._scales)))
+            y = law.incoming(rng, (rows, *(s * side for s in self._scales)))
             matrices = [matrix.T for matrix in matrices]
         for axis, matrix in enumerate(matrices, start=1):
             y = np.moveaxis(np.einsum("...i,oi->...o", np.moveaxis(y, axis, -1), matrix), -1, axis)
@@ -140,6 +142,7 @@ class _Padding(Rational):
     )
     #: NumPy's word for the padding, and how much wider than the padding the map must be, if it must.
     mode, room = "edge", None
+    entangled = True
 
     def check(self) -> None:
         self._sizes = per_dimension(self.name, "input_size", self.input_size, self.ndim)
@@ -169,7 +172,7 @@ class _Padding(Rational):
         if direction == FORWARD:
             return law.sample(rng, (rows, self._inside))[:, at]
         dx = np.zeros((self._inside, rows))
-        np.add.at(dx, at, rng.standard_normal((rows, self._whole)).T)
+        np.add.at(dx, at, law.incoming(rng, (rows, self._whole)).T)
         return dx.T
 
 
@@ -227,7 +230,7 @@ class ZeroPadding(_Padding):
             return np.pad(x, around, constant_values=self.value).reshape(rows, -1)
         shape = [n + 2 * p for n, p in zip(self._sizes, self._pads, strict=True)]
         inside = tuple(slice(p, p + n) for n, p in zip(self._sizes, self._pads, strict=True))
-        return rng.standard_normal((rows, *shape))[(slice(None), *inside)].reshape(rows, -1)
+        return law.incoming(rng, (rows, *shape))[(slice(None), *inside)].reshape(rows, -1)
 
 
 class ReplicationPadding(_Padding):

@@ -228,14 +228,20 @@ class _Normaliser(Layer):
         one = [Statistics(1.0, *matrices)]
         return normalise(x, one if self.centred else [], one, self.eps, centred=self.centred)
 
+    constrained = True
+
     def simulate(self, direction, rng, rows, law):
         from normcal.layers._statistics import half
 
+        return half(self.run(direction, rng, rows, law), rng)
+
+    def run(self, direction, rng, rows, law):
         grid = self._grid()
-        y, pullback = self._pass(law.sample(rng, (rows, *grid)), grid)
+        x = law.sample(rng, (rows, *grid))
+        y, pullback = self._pass(x, grid)
         if direction == FORWARD:
-            return half(y, rng) * self.weight + self.bias
-        return half(pullback(rng.standard_normal((rows, *grid)) * self.weight), rng)
+            return (y * self.weight + self.bias).reshape(rows, -1)
+        return pullback(law.incoming(rng, x.shape, x) * self.weight).reshape(rows, -1)
 
 
 class BatchNorm(_Normaliser):
@@ -341,13 +347,20 @@ class BatchNorm(_Normaliser):
     def draws(self) -> int:
         return 1 if self._frozen else super().draws()
 
+    @property
+    def constrained(self) -> bool:
+        return not self._frozen
+
     def simulate(self, direction, rng, rows, law):
+        return (self.run if self._frozen else super().simulate)(direction, rng, rows, law)
+
+    def run(self, direction, rng, rows, law):
         if not self._frozen:
-            return super().simulate(direction, rng, rows, law)
+            return super().run(direction, rng, rows, law)
         slope = self.weight / math.sqrt(self.running_var + self.eps)
         if direction == FORWARD:
             return (law.sample(rng, (rows, 1)) - self.running_mean) * slope + self.bias
-        return rng.standard_normal((rows, 1)) * slope
+        return law.incoming(rng, (rows, 1)) * slope
 
 
 class LayerNorm(_Normaliser):
@@ -511,17 +524,15 @@ class L2Norm(RMSNorm):
     def reduced_backward(self, law, q, m):
         return self._scaled(self._as_rms.reduced_backward(law, q, m), m)
 
-    def simulate(self, direction, rng, rows, law):
+    def run(self, direction, rng, rows, law):
         import numpy as np
-
-        from normcal.layers._statistics import half
 
         x = law.sample(rng, (rows, self.group_size))
         length = np.sqrt(np.sum(x * x, axis=1, keepdims=True) + self.eps)
         if direction == FORWARD:
-            return half(x / length, rng) * self.weight + self.bias
-        dy = rng.standard_normal(x.shape) * self.weight
-        return half((dy - x / length * np.sum(dy * x, axis=1, keepdims=True) / length) / length, rng)
+            return x / length * self.weight + self.bias
+        dy = law.incoming(rng, x.shape, x) * self.weight
+        return (dy - x / length * np.sum(dy * x, axis=1, keepdims=True) / length) / length
 
     def _grid(self):
         return 1, 1, self.group_size
@@ -607,6 +618,8 @@ class LocalResponseNorm(Layer):
 
         return response_gradient(self.size, self.alpha, self.beta, self.k, law, q, m)
 
+    entangled = True
+
     def draws(self) -> int:
         if self.size > 1000:
             raise Unsupported("one simulated draw would gather more than 1_000_000 numbers")
@@ -622,7 +635,7 @@ class LocalResponseNorm(Layer):
         divisor[np.isinf(divisor)] = np.nan  # an overflow is no number, and no zero either
         if direction == FORWARD:
             return x * divisor**-self.beta
-        dy = rng.standard_normal(x.shape)
+        dy = law.incoming(rng, x.shape, x)
         through = np.zeros((channels, rows))  # d(divisor), gathered over the windows that an entry lies in
         passed = -self.beta * dy * x * divisor ** (-self.beta - 1.0) * self.alpha / self.size
         np.add.at(through, window.ravel(), np.repeat(passed.T, self.size, axis=0))
@@ -660,7 +673,13 @@ class BatchMean(Layer):
 
         if direction == FORWARD:
             return law.sample(rng, (rows, self.group_size)).mean(axis=1, keepdims=True)
-        return np.repeat(rng.standard_normal((rows, 1)) / self.group_size, min(self.group_size, 8), axis=1)
+        return np.repeat(law.incoming(rng, (rows, 1)) / self.group_size, min(self.group_size, 8), axis=1)
+
+    def run(self, direction, rng, rows, law):
+        import numpy as np
+
+        found = self.simulate(direction, rng, rows, law)
+        return found if direction == FORWARD else np.repeat(found[:, :1], self.group_size, axis=1)
 
 
 class BatchStd(Layer):
@@ -736,7 +755,7 @@ class BatchStd(Layer):
         std = x.std(axis=1, keepdims=True)
         if direction == FORWARD:
             return std
-        return rng.standard_normal((rows, 1)) * (x - x.mean(axis=1, keepdims=True)) / (self.group_size * std)
+        return law.incoming(rng, (rows, 1)) * (x - x.mean(axis=1, keepdims=True)) / (self.group_size * std)
 
 
 def _drawn(size: int) -> int:

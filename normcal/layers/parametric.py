@@ -202,25 +202,33 @@ class _Weighted(Layer):
     def simulate(self, direction, rng, rows, law):
         import numpy as np
 
+        weights, out = self._passed(direction, rng, rows, law)
+        if direction == FORWARD:
+            return out
+        found = {"input": out}
+        found |= self._simulated_gradients(rng, rows, law, weights)
+        if self.bias != "none":
+            count = min(self.shape.first, _FOLLOWED)
+            found["bias"] = np.sum(law.incoming(rng, (rows, count, self.positions * self._written())), axis=2)
+        return found
+
+    def run(self, direction, rng, rows, law):
+        return self._passed(direction, rng, rows, law)[1]
+
+    def _passed(self, direction, rng, rows, law):
+        """Return the weights, and what they make of the input or of the incoming gradient."""
         shape, taps = self.shape, self.taps
         weights = self._realised(rng, rows)
         at_windows = (rows, shape.groups, shape.first // shape.groups, taps.windows)
         at_positions = (rows, shape.groups, shape.second, taps.positions)
         forward = direction == FORWARD
         into, run = (at_windows, self._scatter) if forward == shape.transposed else (at_positions, self._gather)
-        z = law.sample(rng, into) if forward else rng.standard_normal(into)
+        z = law.sample(rng, into) if forward else law.incoming(rng, into)
         out = run(weights, z)
-        if forward:
-            if self.bias == "uniform":
-                bound = 1.0 / math.sqrt(shape.own)
-                out = out + rng.uniform(-bound, bound, (*out.shape[:-1], 1))
-            return out.reshape(rows, -1)
-        found = {"input": out.reshape(rows, -1)}
-        found |= self._simulated_gradients(rng, rows, law, weights)
-        if self.bias != "none":
-            count = min(shape.first, _FOLLOWED)
-            found["bias"] = np.sum(rng.standard_normal((rows, count, self.positions * self._written())), axis=2)
-        return found
+        if forward and self.bias == "uniform":
+            bound = 1.0 / math.sqrt(shape.own)
+            out = out + rng.uniform(-bound, bound, (*out.shape[:-1], 1))
+        return weights, out.reshape(rows, -1)
 
     def _realised(self, rng, rows):
         """Draw the weights that a forward and a backward pass see."""
@@ -256,7 +264,7 @@ class _Weighted(Layer):
         first, second, count = self._followed()
         taps = self.taps
         maps = -(-self.positions // taps.windows)
-        draw = [lambda size: law.sample(rng, size), rng.standard_normal]
+        draw = [lambda size: law.sample(rng, size), lambda size: law.incoming(rng, size)]
         of_windows, of_positions = draw if self.shape.transposed else draw[::-1]
         high = of_windows((rows, maps, first, taps.windows))
         high[:, -1, :, self.positions - (maps - 1) * taps.windows :] = 0.0
@@ -366,7 +374,7 @@ class DropConnect(_Weighted):
         import numpy as np
 
         first, second, _ = self._followed()
-        dy = rng.standard_normal((rows, first, 1, self.positions))
+        dy = law.incoming(rng, (rows, first, 1, self.positions))
         x = law.sample(rng, (rows, 1, second, self.positions))
         gradient = np.sum(self._mask(rng, (rows, first, second, self.positions)) * dy * x, axis=3)
         return {"weight": gradient.reshape(rows, -1)}
@@ -400,6 +408,7 @@ class _Convolution(_Weighted):
 
     kind = "conv"
     assumptions = _CONV_ASSUMPTIONS
+    entangled = True
 
     def _geometry(self) -> Taps:
         kernel, stride, dilation = (
@@ -567,5 +576,5 @@ class Embedding(Layer):
         tokens = rng.integers(self.num_embeddings, size=(rows, self.tokens))
         wide = min(self.embedding_dim, _FOLLOWED)
         gradient = np.zeros((rows, self.num_embeddings, wide))
-        np.add.at(gradient, (each, tokens), rng.standard_normal((rows, self.tokens, wide)))
+        np.add.at(gradient, (each, tokens), law.incoming(rng, (rows, self.tokens, wide)))
         return {"weight": gradient.reshape(rows, -1)}

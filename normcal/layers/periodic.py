@@ -36,6 +36,10 @@ class Sin(Elementwise):
         wave = _Wave(law, 1.0, m)
         return wave.size(wave.cos)
 
+    def closed_dual(self, mean, std, c, m):
+        apart, together = _waves(mean, std, c, m)
+        return apart - together
+
 
 class Cos(Elementwise):
     """The cosine."""
@@ -64,6 +68,19 @@ class Cos(Elementwise):
     def closed_backward(self, law, m):
         wave = _Wave(law, 1.0, m)
         return wave.size(wave.sin)
+
+    def closed_dual(self, mean, std, c, m):
+        apart, together = _waves(mean, std, c, m)
+        return apart + together
+
+
+def _waves(mean, std, c, m):
+    """Return E cos(u - v)/2 and E cos(u + v)/2, whose variances are 2(1 - c) and 2(1 + c) of the std's square."""
+    from normcal.numerics.balls import BALLS
+
+    square = std * std
+    apart, together = m.exp((c - 1.0) * square), m.exp(-(c + 1.0) * square)
+    return apart * 0.5, together * (BALLS.cos(mean * 2.0) * 0.5)
 
 
 class Snake(Elementwise):

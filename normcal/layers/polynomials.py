@@ -43,6 +43,15 @@ class _Polynomial(Elementwise):
 
         return size(hermite(derived(self.coefficients), law.mean, law.std))
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._hermite import hermite
+
+        found = hermite(self.coefficients, mean, std)
+        total, power = found[0] * found[0], c
+        for n, h in enumerate(found[1:], start=1):
+            total, power = power * (h * h * float(math.factorial(n))) + total, power * c
+        return total
+
 
 class Square(_Polynomial):
     """The square."""

@@ -95,6 +95,10 @@ class _Pool(Layer):
         return Grid(axes)
 
     @property
+    def entangled(self) -> bool:
+        return not all(axis.apart for axis in self.windows.axes)
+
+    @property
     def density(self):
         """Windows for each position of the input, as a ball."""
         return as_ball(self.windows.density)
@@ -117,7 +121,7 @@ class _Pool(Layer):
         x = self.windows.gather(law.sample(rng, (rows, self.windows.positions)), self.fill)
         if direction == FORWARD:
             return self.pool(x)
-        return self.windows.scatter(self.slopes(x) * rng.standard_normal((rows, self.windows.windows, 1)))
+        return self.windows.scatter(self.slopes(x) * law.incoming(rng, (rows, self.windows.windows, 1)))
 
     def pool(self, x):
         """Return the output of each window from its entries: (rows, windows, entries) to (rows, windows)."""

@@ -32,6 +32,12 @@ class Sign(PiecewiseLinear):
     def f(self, x, m):
         return m.where(x > 0.0, 1.0, -1.0)
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import arc_cosine, centred
+
+        centred(mean)
+        return arc_cosine(0, c, m) * 4.0 - 1.0
+
 
 class Binarise(PiecewiseLinear):
     """The sign with a straight-through gradient."""
@@ -104,6 +110,12 @@ class Heaviside(PiecewiseLinear):
     @property
     def surrogate(self):
         return f"the surrogate gradient '{self.surrogate_gradient}' of width {self.width:g}"
+
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import arc_cosine, centred
+
+        centred(mean)
+        return arc_cosine(0, c, m)
 
     @property
     def flat(self):

@@ -50,6 +50,14 @@ class _TwoSlopes(Elementwise):
         t = ball(law.mean) / law.std
         return m.sqrt(ball(self.left) * self.left * m.Phi(-t) + ball(self.right) * self.right * m.Phi(t))
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import arc_cosine, centred
+        from normcal.numerics.balls import ball
+
+        centred(mean)
+        step = ball(self.right) - self.left  # f = l x + (r - l) x_+, and E[u v_+] = c/2
+        return (arc_cosine(1, c, m) * (step * step) + c * (ball(self.left) * self.right)) * (std * std)
+
 
 class Identity(_TwoSlopes):
     """The identity: what goes in comes out."""
@@ -315,6 +323,12 @@ class Abs(PiecewiseLinear):
 
     def f(self, x, m):
         return m.abs(x)
+
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import arc_cosine, centred
+
+        centred(mean)
+        return (arc_cosine(1, c, m) * 4.0 - c) * (std * std)
 
 
 class Threshold(PiecewiseLinear):

@@ -81,7 +81,7 @@ class _Cell(Layer):
         seen = np.matmul(w, x)[..., 0] + biases[:, 0], np.matmul(u, h)[..., 0] + biases[:, 1]
         if direction == FORWARD:
             return self.step(*seen, *states)[0]
-        dy = rng.standard_normal((rows, self.hidden_size))
+        dy = law.incoming(rng, (rows, self.hidden_size))
         into_w, into_u, direct = self.back(dy, *seen, *states)
         found = {
             "input": np.einsum("rgij,rgi->rj", w, into_w),

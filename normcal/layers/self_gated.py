@@ -69,6 +69,18 @@ class GELU(Elementwise):
             second = second + 1.0 - 2.0 * e.mean_slope
         return m.sqrt(second)
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import centred
+        from normcal.layers._probit import two_pi
+
+        # E[u v Phi(u) Phi(v)] by Stein's lemma, with P = E Phi(u) Phi(v), R = E phi(u) phi(v): p P + q^2 R + p^2 R (1-q)/(1+q)
+        centred(mean)
+        q = std * std
+        p, wide = c * q, q + 1.0
+        root = m.sqrt((-p + wide) * (p + wide))
+        both = m.arctan(p / root) / two_pi() + 0.25
+        return p * both + (p * p * ((1.0 - q) / wide) + q * q) / (root * two_pi())
+
 
 class _GaussianProducts:
     r"""Expectations of :math:`\Phi^2, \Phi\varphi, x\Phi\varphi, \varphi^2` under N(mean, std^2), as balls."""

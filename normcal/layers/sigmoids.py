@@ -200,6 +200,15 @@ class Erf(Probit):
     def expected(self, h, m):
         return m.erf(h / self.line()[0])
 
+    def closed_dual(self, mean, std, c, m):
+        from normcal.layers._arc_cosine import centred
+        from normcal.layers._probit import two_pi
+
+        centred(mean)
+        square = std * std * 2.0
+        sine = c * (square / (square + 1.0))
+        return m.arctan(sine / m.sqrt((1.0 - sine) * (1.0 + sine))) * (4.0 / two_pi())  # (2/pi) arcsin
+
 
 class Laplace(Probit):
     r"""The Laplace activation of Mega attention: Φ((x − m)/s), a smooth stand-in for the squared ReLU.

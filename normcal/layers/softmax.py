@@ -169,10 +169,10 @@ class Softmax(_OverLogits):
         return m.sqrt(backward_square(self.n, self._scale(law), q)) / self.temperature
 
     def simulate(self, direction, rng, rows, law):
-        y = self._logits(rng, rows, law)[1]
+        x, y = self._logits(rng, rows, law)
         if direction == FORWARD:
             return y
-        return softmax_gradient(y, rng.standard_normal(y.shape)) / self.temperature
+        return softmax_gradient(y, law.incoming(rng, y.shape, x)) / self.temperature
 
 
 class LogSoftmax(_OverLogits):
@@ -218,7 +218,7 @@ class LogSoftmax(_OverLogits):
         x, p = self._logits(rng, rows, law)
         if direction == FORWARD:
             return x - log_sum_exp(x)
-        dy = rng.standard_normal(p.shape)
+        dy = law.incoming(rng, p.shape, x)
         return (dy - p * dy.sum(axis=1, keepdims=True)) / self.temperature
 
 
@@ -257,7 +257,7 @@ class LogSumExp(_OverLogits):
 
     def simulate(self, direction, rng, rows, law):
         x, p = self._logits(rng, rows, law)
-        return log_sum_exp(x) if direction == FORWARD else p * rng.standard_normal((rows, 1)) / self.temperature
+        return log_sum_exp(x) if direction == FORWARD else p * law.incoming(rng, (rows, 1)) / self.temperature
 
 
 class CrossEntropy(_OverLogits):
@@ -333,7 +333,7 @@ class CrossEntropy(_OverLogits):
         target[np.arange(rows), rng.integers(self.n, size=rows)] += 1.0 - self.label_smoothing
         if direction == FORWARD:
             return log_sum_exp(x) - (target * x).sum(axis=1, keepdims=True)
-        return (p - target) * rng.standard_normal((rows, 1)) / self.temperature
+        return (p - target) * law.incoming(rng, (rows, 1)) / self.temperature
 
 
 def softmax_of(x):

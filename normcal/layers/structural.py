@@ -72,7 +72,7 @@ class _Sum(Rational):
         weights = np.array([float(w) for w in self._weights])
         if direction == FORWARD:
             return np.einsum("ri,i->r", _correlated(rng, rows, len(weights), self.correlation, law), weights)[:, None]
-        dy = rng.standard_normal((rows, 1))
+        dy = law.incoming(rng, (rows, 1))
         return {name: dy * w for name, w in zip(self.inputs, weights, strict=True)}
 
 
@@ -84,7 +84,7 @@ def _correlated(rng, rows: int, k: int, rho: float, law):
         return law.sample(rng, (rows, k))
     common = np.full((k, k), 1.0 / k)
     mixing = np.sqrt(1.0 - rho) * (np.eye(k) - common) + np.sqrt(max(1.0 + (k - 1) * rho, 0.0)) * common
-    return np.einsum("ri,ij->rj", replace(law, mean=0.0).sample(rng, (rows, k)), mixing) + law.mean
+    return np.einsum("ri,ij->rj", law.sample(rng, (rows, k)) - law.mean, mixing) + law.mean
 
 
 class Add(_Sum):
@@ -261,7 +261,7 @@ class Residual(Layer):
         if direction == FORWARD:
             x = _correlated(rng, rows, 2, self.correlation, law)
             return x[:, :1] * weights[0] + x[:, 1:] * weights[1]
-        dy = rng.standard_normal((rows, 1))
+        dy = law.incoming(rng, (rows, 1))
         return {"skip": dy * weights[0], "branch": dy * weights[1]}
 
 
@@ -296,7 +296,7 @@ class BroadcastAdd(Rational):
     def simulate(self, direction, rng, rows, law):
         if direction == FORWARD:
             return law.sample(rng, (rows, self.size)) + law.sample(rng, (rows, 1))
-        dy = rng.standard_normal((rows, self.size))
+        dy = law.incoming(rng, (rows, self.size))
         return {"full": dy, "repeated": dy.sum(axis=1, keepdims=True)}
 
 
@@ -349,7 +349,7 @@ class Concat(Rational):
         if direction == FORWARD:
             return np.concatenate([law.sample(rng, (rows, size)) for size in self._sizes.values()], axis=1)
         ends = np.cumsum(list(self._sizes.values()))
-        parts = np.split(rng.standard_normal((rows, ends[-1])), ends[:-1], axis=1)
+        parts = np.split(law.incoming(rng, (rows, ends[-1])), ends[:-1], axis=1)
         return dict(zip(self.inputs, parts, strict=True))
 
 
@@ -401,7 +401,7 @@ class Multiply(Rational):
         x = law.sample(rng, (rows, self.k))
         if direction == FORWARD:
             return x.prod(axis=1, keepdims=True)
-        dy = rng.standard_normal((rows, 1))
+        dy = law.incoming(rng, (rows, 1))
         return {name: dy * np.delete(x, at, axis=1).prod(axis=1, keepdims=True) for at, name in enumerate(self.inputs)}
 
 
@@ -442,7 +442,7 @@ class BroadcastMultiply(Rational):
         full, repeated = law.sample(rng, (rows, self.size)), law.sample(rng, (rows, 1))
         if direction == FORWARD:
             return full * repeated
-        dy = rng.standard_normal(full.shape)
+        dy = law.incoming(rng, full.shape)
         return {"full": dy * repeated, "repeated": (dy * full).sum(axis=1, keepdims=True)}
 
 
@@ -486,7 +486,7 @@ class MatMul(Rational):
         left, right = law.sample(rng, (rows, self.m, self.k)), law.sample(rng, (rows, self.k, self.n))
         if direction == FORWARD:
             return np.einsum("rik,rkj->rij", left, right).reshape(rows, -1)
-        dy = rng.standard_normal((rows, self.m, self.n))
+        dy = law.incoming(rng, (rows, self.m, self.n))
         found = {"left": np.einsum("rij,rkj->rik", dy, right), "right": np.einsum("rik,rij->rkj", left, dy)}
         return {name: each.reshape(rows, -1) for name, each in found.items()}
 
@@ -541,7 +541,7 @@ class ScaledDotProduct(Rational):
         key = law.sample(rng, (rows, self.keys, self.d))
         if direction == FORWARD:
             return (np.einsum("rid,rjd->rij", query, key) * self.scale).reshape(rows, -1)
-        dy = rng.standard_normal((rows, self.queries, self.keys)) * self.scale
+        dy = law.incoming(rng, (rows, self.queries, self.keys)) * self.scale
         found = {"query": np.einsum("rij,rjd->rid", dy, key), "key": np.einsum("rij,rid->rjd", dy, query)}
         return {name: each.reshape(rows, -1) for name, each in found.items()}
 
@@ -582,7 +582,7 @@ class SumReduction(Rational):
 
         if direction == FORWARD:
             return law.sample(rng, (rows, self.size)).sum(axis=1, keepdims=True) / self.divisor()
-        return np.repeat(rng.standard_normal((rows, 1)) / self.divisor(), self.size, axis=1)
+        return np.repeat(law.incoming(rng, (rows, 1)) / self.divisor(), self.size, axis=1)
 
 
 class MeanReduction(SumReduction):

@@ -63,14 +63,21 @@ class _Mixed(Layer):
         """Return the weighted statistics that make up the mean and the variance."""
         raise NotImplementedError
 
-    def simulate(self, direction, rng, rows, law):
-        from normcal.layers._statistics import half, normalise
+    constrained = True
 
-        grid = (rows, self.samples, self.channels, self.positions)
-        y, pullback = normalise(law.sample(rng, grid), *self._statistics(), self.eps)
+    def simulate(self, direction, rng, rows, law):
+        from normcal.layers._statistics import half
+
+        return half(self.run(direction, rng, rows, law), rng)
+
+    def run(self, direction, rng, rows, law):
+        from normcal.layers._statistics import normalise
+
+        x = law.sample(rng, (rows, self.samples, self.channels, self.positions))
+        y, pullback = normalise(x, *self._statistics(), self.eps)
         if direction == FORWARD:
-            return half(y, rng) * self.weight + self.bias
-        return half(pullback(rng.standard_normal(grid) * self.weight), rng)
+            return (y * self.weight + self.bias).reshape(rows, -1)
+        return pullback(law.incoming(rng, x.shape, x) * self.weight).reshape(rows, -1)
 
 
 class SwitchableNorm(_Mixed):

@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
+from normcal.numerics.elementary import PowerOfArrays
 
-class Arrays:
+
+class Arrays(PowerOfArrays):
     """Mathematical functions of float arrays, accurate in the tails, with no error attached.
 
     These are the functions that ``f(x, m)`` of a layer may call, on arrays as on duals and balls:
-    abs, arctan, asinh, cos, erf, exp, expm1, floor, log, log_Phi, log1p, maximum, minimum, phi, Phi,
+    abs, arctan, asinh, cos, erf, exp, expm1, floor, log, log_Phi, log1p, maximum, minimum, phi, Phi, power,
     sech2, sigmoid, sin, softplus, sqrt, tanh and where, beside + - * /, whole powers and comparisons.
     """
 

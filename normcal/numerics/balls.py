@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from normcal.numerics.elementary import PowerOfBalls
 from normcal.numerics.floats import FLOATS
 
 U = 2.0**-52
@@ -165,7 +166,7 @@ def _arrays():
     return numpy
 
 
-class Balls:
+class Balls(PowerOfBalls):
     """The function namespace on balls. Each radius bounds the slope over the whole ball."""
 
     def exp(self, x: Ball) -> Ball:
@@ -281,7 +282,8 @@ class Balls:
         x = ball(x)
         k = _kit(x)
         mid = _phi(x.mid, k)
-        spread = _spread(k, lambda t: _phi(t, k), x, mid, mid * k.expm1((abs(x.mid) + x.rad) * x.rad), peak=True)
+        growth = k.minimum((abs(x.mid) + x.rad) * x.rad, 700.0)  # beyond, phi is 0 all over a ball that is not wide
+        spread = _spread(k, lambda t: _phi(t, k), x, mid, mid * k.expm1(growth), peak=True)
         return Ball(mid, (spread + 3.0 * ELEMENTARY * mid) * GROW + TINY)
 
     def Phi(self, x: Ball) -> Ball:

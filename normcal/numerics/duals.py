@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from normcal.numerics.elementary import PowerOfDuals
+
 
 class Dual:
     r"""A number :math:`v + s\,\epsilon` with :math:`\epsilon^2 = 0`: a value and its slope.
@@ -87,7 +89,7 @@ def whole_power(x, power: int):
     return result
 
 
-class Duals:
+class Duals(PowerOfDuals):
     """The function namespace on dual numbers, by the chain rule over the namespace ``base``.
 
     Slopes are written so that they keep their relative accuracy in the tails, where the

@@ -10,6 +10,7 @@ generous bound on its truncation error, and a fair one on that of the antideriva
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,10 +76,12 @@ def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, floa
     """Return the first mesh: panel edges in z and the radius within which each is known.
 
     ``kinks`` are (z, radius); ``features`` are (z, scale): the integrand changes around z on
-    lengths from ``scale`` upwards. Edges lie at z and at distances that double from there.
+    lengths from ``scale`` upwards. Edges lie at z and at distances that double from there. An infinite scale makes z
+    an edge and no more; such edges may crowd towards a kink as near as doubles tell them apart.
     """
     radius_at = {float(z): 0.0 for edge in _GAUSSIAN_EDGES for z in (edge, -edge)}
-    for centre, scale in features:
+    cuts = [centre for centre, scale in features if scale == math.inf]
+    for centre, scale in (feature for feature in features if feature[1] < math.inf):
         distance = max(scale, 1e-300)
         radius_at[centre] = 0.0
         while distance < 4.0:
@@ -86,12 +89,13 @@ def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, floa
             distance *= 2.0
     fixed = [(z, radius) for z, radius in kinks if -REACH < z < REACH]
     free = [z for z in radius_at if abs(z) == REACH or (abs(z) < REACH and not _crowded(z, fixed))]
+    free += [z for z in cuts if abs(z) < REACH and not _crowded(z, fixed, 8.0 * U)]
     merged = sorted({**dict.fromkeys(free, 0.0), 0.0: 0.0, **dict(fixed)}.items())
     return np.array([z for z, _ in merged]), np.array([radius for _, radius in merged])
 
 
-def _crowded(z: float, fixed: list[tuple[float, float]]) -> bool:
-    return any(abs(z - kink) <= max(1e-10 * abs(kink), 4.0 * radius, 1e-300) for kink, radius in fixed)
+def _crowded(z: float, fixed: list[tuple[float, float]], share: float = 1e-10) -> bool:
+    return any(abs(z - kink) <= max(share * abs(kink), 4.0 * radius, 1e-300) for kink, radius in fixed)
 
 
 class Panels:
@@ -152,7 +156,8 @@ class Panels:
         total, whole = accurate_sum(terms, size)
         unresolved = _top(_finite(terms.mid) @ rule().tail_of_terms)
         share = self.share.mid
-        end = np.maximum(size[..., 0, 0] / share[..., 0, 0], size[..., -1, -1] / share[..., -1, -1])
+        most = size + terms.rad  # where the density underflows, the radius alone tells how large f is
+        end = np.maximum(most[..., 0, 0] / share[..., 0, 0], most[..., -1, -1] / share[..., -1, -1])
         rad = (total.rad + np.add.reduce(unresolved, axis=-1)) * GROW
         # where the integrand goes on beyond the reach of z there is no bound
         return Ball(total.mid, np.where(end > np.maximum(CUT * whole, floor), np.inf, rad)), unresolved

@@ -15,9 +15,29 @@ from normcal.schema import DIALECT
 _TEXT = {"type": "string"}
 _NUMBER = {"type": ["number", "string"], "description": "Accepted: a number."}
 _UNQUOTED = "Accepted: text; quote it where YAML reads something else."
+_VALUE = {"type": ["number", "string"], "description": "Accepted: a number, or a range such as 0:1:5."}
+_EXPRESSION = {
+    "type": "object",
+    "properties": {
+        "expr": {"type": "string", "minLength": 1, "title": "A function as an expression, such as x * tanh(x)"},
+        "name": {"type": "string", "minLength": 1, "title": "What tables and files call it"},
+        "params": {
+            "type": "object",
+            "title": "The values of its names",
+            "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "items": _VALUE, "minItems": 1}],
+                                     "description": "Accepted: a number, a list of numbers, or a range such as 0:1:5."},
+        },
+    },
+    "required": ["expr"],
+    "additionalProperties": False,
+}  # fmt: skip
+_LAYER = {
+    "anyOf": [{"type": "string", "description": _UNQUOTED}, _EXPRESSION],
+    "description": "Accepted: a SPEC as text, quoted where YAML reads something else, or a mapping with expr: and text.",
+}
 _SPECS = {
     "type": "array",
-    "items": {"type": "string", "description": _UNQUOTED},
+    "items": _LAYER,
     "minItems": 1,
     "maxItems": MOST_LISTED,
     "description": f"Accepted: a list of 1 to {MOST_LISTED} SPECs, such as [relu, gelu].",
@@ -118,8 +138,8 @@ def _keys() -> dict[str, Any]:
         "template": _path("a Jinja2 template"),
         "config": _path("a config, or the name of one that ships"),
         "schema": {"enum": list(discover.names("schemas"))},
-        "layers": _list_or_names("SPECs", _SPECS),
-        "also": _list_or_names("SPECs", _SPECS),
+        "layers": _list_or_names("SPECs", _SPECS, _LAYER),
+        "also": _list_or_names("SPECs", _SPECS, _LAYER),
         "families": _families(),
         "columns": _list_or_names("quantities", {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1000}),
         "constraint": {"enum": list(CONSTRAINTS)},
@@ -140,8 +160,8 @@ def _path(of: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "maxLength": 4000, "description": f"Accepted: the path of {of}."}
 
 
-def _list_or_names(what: str, listed: dict[str, Any]) -> dict[str, Any]:
-    named = {"type": "object", "additionalProperties": {"type": "string", "description": _UNQUOTED}}
+def _list_or_names(what: str, listed: dict[str, Any], one: dict[str, Any] | None = None) -> dict[str, Any]:
+    named = {"type": "object", "additionalProperties": one or {"type": "string", "description": _UNQUOTED}}
     return {"anyOf": [listed, named], "description": f"Accepted: a list of {what}, or a mapping of names to {what}."}
 
 

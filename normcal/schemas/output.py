@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from normcal.layer import DIRECTIONS
 from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
 from normcal.result import (
     BOUND,
+    ESTIMATE,
     INFINITE,
     OK,
     OVERFLOW,
@@ -23,6 +25,7 @@ _NUMBER = {"type": ["number", "null"]}
 _OBJECT = {"type": "object"}
 _OBJECTS = {"type": "array", "items": _OBJECT}
 _ERROR = {"type": ["number", "null"], "minimum": 0}
+_STATUS = {"enum": [OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED]}
 
 
 def schema() -> dict[str, Any]:
@@ -35,7 +38,18 @@ def schema() -> dict[str, Any]:
         "properties": {"schema": {"const": SCHEMA}, "generator": {"type": "string", "pattern": r"^normcal \d+\.\d+"}},
         "required": ["schema", "generator"],
         "anyOf": [_document(description, properties) for description, properties in _DOCUMENTS.items()],
-        "$defs": {"law": _law(), "assumptions": _laws(), "record": _record(), "layer": _layer(), "column": _column()},
+        "$defs": {
+            "law": _law(),
+            "assumptions": _laws(),
+            "record": _record(),
+            "layer": _layer(),
+            "gaussian": _gaussian(),
+            "column": _column(),
+            "axis": _axis(),
+            "point": _point(),
+            "figure": _figure(),
+            "kernel": _kernel(),
+        },
     }
 
 
@@ -49,6 +63,12 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         "assumptions": _ref("assumptions"),
         "layers": {"type": "array", "items": _ref("layer")},
     },
+    "the points of a sweep; what is swept of the input's law is null in the assumptions": {
+        "assumptions": _OBJECT,
+        "axes": {"type": "array", "items": _ref("axis"), "minItems": 1},
+        "columns": {"type": "object", "additionalProperties": _ref("column")},
+        "points": {"type": "array", "items": _ref("point")},
+    },
     "a file of constants": {
         "assumptions": _ref("assumptions"),
         "columns": {"type": "object", "additionalProperties": _ref("column")},
@@ -58,14 +78,43 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
     "the verdicts of check": {"verdict": _TEXT, "files": _OBJECTS},
     "the verdicts of audit": {"constants": _OBJECTS},
     "what identify found": {"matches": _OBJECTS},
+    "the solutions of solve": {"status": {"enum": ["solved", "no-solution"]}, "solutions": _OBJECTS},
+    "the recipes of solve": {"recipes": _OBJECTS},
     "the listing of layers": {"layers": {"type": "array", "items": _OBJECT | {"required": ["name", "family"]}}},
     "the account of explain": {"spec": _TEXT},
+    "the account of kernel": {"kernel": _ref("kernel")},
 }
 
 
 def _document(description: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a mapping that has all these keys, and may have others."""
     return {"type": "object", "description": description, "properties": properties, "required": list(properties)}
+
+
+def _figure() -> dict[str, Any]:
+    """A number of a kernel: null where it is infinite or cannot be stated; ``error`` is a bound."""
+    found = {"value": _NUMBER, "error": _ERROR, "status": _STATUS}
+    return _document("a number of a kernel, its error a bound", found) | {
+        "properties": found | {"route": _TEXT, "reason": _TEXT}
+    }
+
+
+def _kernel() -> dict[str, Any]:
+    figures = {"type": "array", "items": _ref("figure")}
+    row = {"c": {"type": "number", "minimum": -1, "maximum": 1}} | dict.fromkeys(
+        ("dual", "map", "slope"), _ref("figure")
+    )
+    properties = {
+        "layer": _TEXT,
+        "spec": _TEXT,
+        "input": _ref("law"),
+        "coefficients": figures,
+        "correlations": {"type": "array", "items": _document("a correlation", row)},
+        "derivatives": figures,
+        "network": _document("the maps of a wide network", {"q": {"type": "number"}, "chi": _ref("figure")}),
+        "critical": _document("the edge of chaos", {"points": _OBJECTS}),
+    }
+    return _document("the kernel of an activation", properties)
 
 
 def _law() -> dict[str, Any]:
@@ -83,18 +132,32 @@ def _column() -> dict[str, Any]:
     return _document("a column of constants", {"quantity": _TEXT, "meaning": _TEXT})
 
 
+def _axis() -> dict[str, Any]:
+    whole = {"type": "integer", "minimum": 2}
+    return _document("an axis of a sweep; its values stand at the points", {"name": _TEXT, "count": whole})
+
+
+def _point() -> dict[str, Any]:
+    """A layer under an input law: by quantity what was found, by direction how."""
+    named = {"values": _NUMBER, "errors": _ERROR, "status": _STATUS, "engine": _TEXT, "kinds": _TEXT}
+    by_name = {name: {"type": "object", "additionalProperties": of} for name, of in named.items()}
+    return _document(
+        "a point of a sweep", {"sweep": _TEXT, "spec": _TEXT, "axes": _OBJECT} | by_name | {"notes": _TEXTS}
+    )
+
+
 def _record() -> dict[str, Any]:
     """One direction of one layer; null where it was not asked for."""
     errors = {
         "type": "object",
-        "properties": {"kind": {"enum": [BOUND, STANDARD_ERROR]}} | dict.fromkeys(QUANTITIES, _ERROR),
+        "properties": {"kind": {"enum": [BOUND, ESTIMATE, STANDARD_ERROR]}} | dict.fromkeys(QUANTITIES, _ERROR),
     }
     parts = {"type": "object", "additionalProperties": {"$ref": "#/$defs/record"}}
     return {
         "type": ["object", "null"],
         "properties": {
             **dict.fromkeys(QUANTITIES, _NUMBER),
-            "status": {"enum": [OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED]},
+            "status": _STATUS,
             "engine": _TEXT,
             "reason": _TEXT,
             "error": errors | {"required": ["kind", *QUANTITIES], "additionalProperties": False},
@@ -121,6 +184,16 @@ def _layer() -> dict[str, Any]:
             JACOBIAN_FACTOR: _NUMBER,
             f"{JACOBIAN_FACTOR}_error": _ERROR,
             "notes": _TEXTS,
+            "gaussian": _ref("gaussian"),
         },
         "required": ["layer", "spec", "params", "forward", "backward", JACOBIAN_FACTOR, "notes"],
     }
+
+
+def _gaussian() -> dict[str, Any]:
+    """A chain whose layers are each taken to see normal input, and what that is over the true std."""
+    stage = _document("a layer of the chain, and the law it is fed", {"spec": _TEXT, "input": _ref("law")})
+    of_direction = {"": _ref("record"), "_ratio": _NUMBER, "_ratio_error": _ERROR}
+    properties = {direction + end: its for direction in DIRECTIONS for end, its in of_direction.items()}
+    stages = {"type": "array", "items": stage, "minItems": 1}
+    return _document("the Gaussian approximation of a chain", {"stages": stages} | properties)

@@ -15,7 +15,7 @@ def listed(*argv):
 
 
 def test_every_layer_of_the_catalogue_is_listed_once():
-    assert [layer["name"] for layer in listed()] == list(catalog.classes())
+    assert [layer["name"] for layer in listed()] == list(catalog.listed())
 
 
 def test_json_says_what_a_layer_and_its_parameters_are():
@@ -26,8 +26,15 @@ def test_json_says_what_a_layer_and_its_parameters_are():
     assert (param["name"], param["default"]) == ("negative_slope", 0.01)
 
 
+def test_a_layer_that_its_arguments_make_is_shown_by_an_example():
+    shown = {layer["name"]: layer["example"] for layer in listed() if "example" in layer}
+    assert shown and set(shown) == set(catalog.listed()) - set(catalog.classes())
+    for name, example in shown.items():
+        assert catalog.layer(example, code=True).name == name
+
+
 def test_every_default_in_the_list_is_accepted_again():
-    for layer in listed():
+    for layer in (one for one in listed() if "example" not in one):
         given = {p["name"]: tuple(d) if isinstance(d := p["default"], list) else d for p in layer["params"]}
         assert catalog.find(layer["name"])(**given).values().keys() == given.keys()
 
@@ -35,7 +42,7 @@ def test_every_default_in_the_list_is_accepted_again():
 def test_every_alias_leads_to_its_layer():
     for layer in listed():
         for alias in layer["aliases"]:
-            assert catalog.layer(alias).name == layer["name"]
+            assert catalog.find(alias).name == layer["name"]
 
 
 def test_text_shows_parameters_with_defaults_and_formulas():
@@ -76,7 +83,7 @@ def test_a_misspelt_word_is_answered_with_the_one_meant():
 
 def test_csv_has_one_row_a_layer():
     rows = list(csv.DictReader(io.StringIO(succeed("layers", "--format", "csv").stdout)))
-    assert [row["name"] for row in rows] == list(catalog.classes())
+    assert [row["name"] for row in rows] == list(catalog.listed())
 
 
 def test_markdown_writes_formulas_in_latex():

@@ -1,0 +1,1 @@
+"""Wavelet activations for normcal: installed beside it, they are in every command."""

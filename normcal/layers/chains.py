@@ -1,0 +1,450 @@
+"""Layers in a row, each working on the output of the one before."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from normcal import spec
+from normcal.errors import RequestError, Unsupported
+from normcal.law import STANDARD, Normal
+from normcal.layer import BACKWARD, FORWARD, Component, Elementwise, Layer, Reference
+
+#: Layers of a chain, once chains within it are part of it.
+MOST_STAGES = 32
+#: Functions that a chain may be a mixture of: each dropout doubles them.
+MOST_FUNCTIONS = 64
+#: Entries looked at to see whether a value comes up twice, and the probability that is as good as none.
+LOOKED_AT, NEVER = 4096, 1e-30
+
+
+class Chain(Layer):
+    r"""Layers in a row, each seeing the true law of what the one before puts out.
+
+    The output is :math:`f_k(\cdots f_2(f_1(x)))` and the gradient :math:`J_1^T \cdots J_k^T\,dy`, with every
+    Jacobian at the input that its layer really sees. Nothing is assumed normal but the input of the first layer.
+    """
+
+    name = "chain"
+    composed = True
+    example = "relu | dropout(keep_prob=0.9)"
+    formula, latex = "fₖ(… f₂(f₁(x)))", r"f_k(\cdots f_2(f_1(x)))"
+    assumptions = (
+        "the entries that one draw of a layer puts out, and then those of its next independent draw, are cut in their "
+        "order into what the layer behind takes in; learned weights are drawn anew for each draw",
+    )
+    references = (
+        Reference("Poole et al. 2016, Exponential expressivity in deep neural networks", "arXiv:1606.05340"),
+        Reference("Schoenholz et al. 2017, Deep Information Propagation", "arXiv:1611.01232"),
+    )
+
+    def __init__(self, *stages: Layer) -> None:
+        super().__init__()
+        self.stages = stages
+        if not 2 <= len(stages) <= MOST_STAGES:
+            raise RequestError(
+                f"a chain of {len(stages)} layers cannot be computed.", f"Accepted: 2 to {MOST_STAGES} layers."
+            )
+        for stage in stages[1:]:
+            if len(stage.inputs) > 1 or stage.inputs == ("weight",):
+                several = f"has several inputs, {' and '.join(stage.inputs[:2])}, and the layer before has one output"
+                why = several if len(stage.inputs) > 1 else "takes no input from a layer before it"
+                raise RequestError(
+                    f"{self.spec}: {stage.name} {why}.", f"Accepted: {stage.name} as the first layer of a chain."
+                )
+        self.inputs = stages[0].inputs
+        self.formula = "; ".join(f"f{_subscript(k)}: {stage.formula}" for k, stage in enumerate(stages, 1))
+        self.latex = r" \\ ".join(f"f_{{{k}}}:\\ {stage.latex}" for k, stage in enumerate(stages, 1))
+        self.latex = rf"\begin{{gathered}} {self.latex} \end{{gathered}}"
+        self.moments = self._told()
+
+    @classmethod
+    def made(cls, args: tuple, params: dict[str, Any]) -> Layer:
+        """Return the chain of some SPECs; a chain within it is part of it, and a chain of one is that layer."""
+        from normcal import catalog
+
+        if params:
+            raise RequestError(f"chain takes no parameter {next(iter(params))}.", "Write layers with | between them.")
+        stages: list[Layer] = []
+        for arg in args:
+            if not isinstance(arg, (spec.Spec, Layer)) or isinstance(arg, spec.Text):
+                raise RequestError("chain is no layer by itself.", 'Write layers with | between them: "relu | max_pool".')
+            one = catalog.build(arg) if isinstance(arg, spec.Spec) else arg
+            stages += one.stages if isinstance(one, Chain) else [one]
+        return stages[0] if len(stages) == 1 else cls(*stages)
+
+    def __reduce__(self):
+        return Chain, self.stages
+
+    @functools.cached_property
+    def spec(self) -> str:
+        return spec.write(spec.CHAIN, {}, self.stages)
+
+    @property
+    def label(self) -> str:
+        return " | ".join(stage.label for stage in self.stages)
+
+    def fingerprint(self) -> str:
+        found = [stage.fingerprint() for stage in self.stages]
+        return " ".join(found) if any(found) else ""
+
+    def values(self) -> dict[str, Any]:
+        return {"layers": self.stages}
+
+    def entries(self, name: str) -> float:
+        return self.stages[0].entries(name)
+
+    def notes(self, law) -> list[str]:
+        return list(dict.fromkeys(note for stage in self.stages[:1] for note in stage.notes(law)))
+
+    def approximated(self, law, directions, effort):
+        from normcal.approximation import approximated
+
+        return approximated(self.stages, law, directions, effort)
+
+    # -- what does not exist
+
+    def undefined(self, direction: str, law) -> str:
+        first = self.stages[0].undefined(FORWARD, law) or self.stages[0].undefined(direction, law)
+        if first:
+            return f"{self.stages[0].name}: {first}"
+        surrogate = law.std == 0.0
+        for at, stage in enumerate(self.stages[1:], 1):
+            surrogate = surrogate or getattr(self.stages[at - 1], "slope", None) is not None
+            reason = self._undefined_at(at, stage, direction, law, surrogate=surrogate)
+            if reason:
+                return reason
+        return ""
+
+    def _undefined_at(self, at: int, stage: Layer, direction: str, law, *, surrogate: bool) -> str:
+        """Return why a stage is undefined at a value that all its inputs take with positive probability."""
+        # where an output is constant its derivative is 0, whatever the next one is at a kink: unless it is a stand-in
+        asked = (FORWARD, direction) if surrogate or not isinstance(stage, Elementwise) else (FORWARD,)
+        for value, probability in self._atoms(law)[at - 1]:
+            if direction == BACKWARD and _singular(stage, value, slope=True):
+                return (
+                    f"{stage.name} sees {value:g} with positive probability, where its slope is infinite: what is "
+                    "multiplied with it there is 0"
+                )
+            reasons = (stage.undefined(way, Normal(value, 0.0)) for way in asked)
+            reason = next(filter(None, reasons), "")
+            if reason and probability ** self._ports[at].inputs > NEVER:
+                return f"{stage.name} sees nothing but {value:g} with positive probability: {reason}"
+        return ""
+
+    def _atoms(self, law) -> list[list[tuple[float, float]]]:
+        """Return the values that the output of each stage takes again and again, with their share."""
+        known = self.__dict__.setdefault("_known_atoms", {})
+        if law not in known:
+            known.clear()
+            known[law] = self._seen_twice(law)
+        return known[law]
+
+    def _seen_twice(self, law) -> list[list[tuple[float, float]]]:
+        """Look at a sample: a continuous law gives no value twice."""
+        import numpy as np
+
+        from normcal.layers import _chained
+
+        try:
+            counts = self._counts
+            rows = max(LOOKED_AT // max(counts[0], 1), 64)
+            with np.errstate(all="ignore"):
+                outputs = _chained.outputs(self.stages, counts, np.random.default_rng(0), rows, law)
+        except Unsupported:
+            return [[] for _ in self.stages]
+        found = []
+        for output in outputs:
+            values, times = np.unique(output, return_counts=True)
+            often = [(float(v), float(n) / output.size) for v, n in zip(values, times, strict=True) if n > 1]
+            found.append(sorted(often, key=lambda one: -one[1])[:64])
+        return found
+
+    def infinite(self, direction: str, law) -> str:
+        if direction == FORWARD:
+            last = self.stages[-1]
+            for value, _ in self._atoms(law)[-2]:
+                if _singular(last, value):
+                    return f"{last.name} sees {value:g} with positive probability, where it is infinite"
+        try:
+            parts = self._parts(direction, law)
+        except Unsupported:
+            return ""
+        if any(part.weight for part in parts):
+            return ""
+        from normcal.numerics import landmarks
+
+        found = (landmarks.infinite(part.f, law, direction) for part in parts if callable(part.f))
+        return next(filter(None, found), "")
+
+    def heavy(self, direction: str, law) -> str:
+        """Return the first reason of a stage; behind the first one it is that of a normal input, a hint and no proof."""
+        for at, stage in enumerate(self.stages):
+            if direction == FORWARD and any(map(_tames, self.stages[at + 1 :])):
+                continue
+            its = law if at == 0 else Normal(*self._measured(law)[at - 1])
+            ways = (FORWARD,) if direction == FORWARD else (BACKWARD,)
+            for way in ways:
+                reason = stage.infinite(way, its) or stage.heavy(way, its)
+                if reason:
+                    return f"{stage.name}: {reason}"
+        return ""
+
+    def _measured(self, law) -> list[tuple[float, float]]:
+        """Return mean and std of the outputs of each stage but the last, roughly: from a small sample."""
+        import numpy as np
+
+        from normcal.layers import _chained
+
+        rows = max(LOOKED_AT // max(self._counts[0], 1), 64)
+        with np.errstate(all="ignore"):
+            outputs = _chained.outputs(self.stages[:-1], self._counts[:-1], np.random.default_rng(0), rows, law)
+            found = [(float(y.mean()), float(y.std())) for y in outputs]
+        return [(m, s) if np.isfinite(m) and np.isfinite(s) else (0.0, 1.0) for m, s in found]
+
+    # -- integrals
+
+    def components(self, direction: str, law) -> Sequence[Component]:
+        from normcal.layers.expressions import searched
+
+        found = []
+        parts = self._parts(direction, law)
+        if direction == BACKWARD and not law.gradient.plain and any(part.mass != 1.0 for part in parts):
+            raise Unsupported("with such an incoming gradient the chain is no sum of functions")
+        for part in parts:
+            if not callable(part.f):
+                if direction == FORWARD:
+                    noise = part.noise and _constant(part.noise)
+                    found.append(replace(part, f=_constant(part.f), noise=noise))
+                continue
+            marks = [searched(f, law) for f in (part.f, part.noise) if f]
+            trouble = next(filter(None, (mark.trouble for mark in marks)), "")
+            if trouble:
+                raise Unsupported(trouble)
+            kinks = tuple(sorted((edge for mark in marks for edge in mark.edges), key=lambda edge: edge.mid))
+            features = tuple(one for mark in marks for one in mark.features)
+            found.append(replace(part, kinks=kinks, features=features or ((0.0, 1.0),)))
+        return found or [Component(lambda x, m: x * 0.0)]
+
+    @functools.cached_property
+    def any_law(self) -> bool:
+        try:
+            return not any(part.weight for part in self._parts(FORWARD, STANDARD))
+        except Unsupported:
+            return False
+
+    def _parts(self, direction: str, law) -> list[Component]:
+        """Return the chain as functions of one entry, or constants, without their kinks.
+
+        The first layer may have a density, such as that of the largest entry, and the last one noise; what is
+        between them has to be a function, or one of several at random.
+        """
+        known = self.__dict__.setdefault("_known_parts", {})
+        key = direction, law
+        if key not in known:
+            *behind, last = self.stages[1:]
+            each = [self._first(direction, law), *(_mixture(s, direction) for s in behind), _last(last, direction)]
+            if math.prod(map(len, each)) > MOST_FUNCTIONS:
+                raise Unsupported(f"the layers of the chain are more than {MOST_FUNCTIONS} functions of one entry")
+            known.clear()
+            known[key] = [_composed(chosen) for chosen in itertools.product(*each)]
+        return known[key]
+
+    def _first(self, direction: str, law) -> list[Component]:
+        first = self.stages[0]
+        found = _functions(first, direction) or first.components(direction, law)
+        if any(part.noise or part.slope for part in found):
+            raise _no_function(first)
+        return list(found)
+
+    # -- simulation
+
+    @functools.cached_property
+    def _ports(self) -> list:
+        from normcal.layers import _chained
+
+        ports = [_chained.port(stage) for stage in self.stages]
+        entangled = None
+        for stage, its in zip(self.stages, ports, strict=True):
+            if entangled is not None and its.inputs > 1:
+                raise Unsupported(
+                    f"the outputs of {entangled.name} depend on each other by where they lie, which {stage.name} "
+                    "would have to know"
+                )
+            entangled = stage if stage.entangled else entangled
+        return ports
+
+    @functools.cached_property
+    def _counts(self) -> tuple[int, ...]:
+        from normcal.layers import _chained
+
+        return _chained.copies(self._ports)
+
+    @functools.cached_property
+    def _paired(self) -> bool:
+        """Whether each entry of the output belongs to one of the input."""
+        return all(port.inputs == port.outputs == 1 for port in self._ports)
+
+    def draws(self) -> int:
+        from normcal.layers import _chained
+
+        total = sum(count * stage.draws() for count, stage in zip(self._counts, self.stages, strict=True))
+        if total > _chained.MOST_SIMULATED:
+            raise Unsupported(
+                f"one simulated draw of the chain would take {total:.2g} numbers, more than {_chained.MOST_SIMULATED:_}"
+            )
+        return total
+
+    @property
+    def constrained(self) -> bool:
+        return any(stage.constrained for stage in self.stages)
+
+    def simulate(self, direction: str, rng, rows: int, law):
+        found = self.run(direction, rng, rows, law)
+        if not self.constrained:
+            return found
+        from normcal.layers._statistics import half
+
+        if isinstance(found, dict):
+            return {name: half(each, rng) for name, each in found.items()}
+        return half(found, rng)
+
+    def run(self, direction: str, rng, rows: int, law):
+        from normcal.layers import _chained
+
+        if direction == FORWARD:
+            return _chained.forward(self.stages, self._counts, rng, rows, law)
+        self._check_backward()
+        return _chained.backward(self.stages, self._counts, rng, rows, law, paired=self._paired)
+
+    def _check_backward(self) -> None:
+        """Refuse a chain with a stage whose simulation shows only some of the entries of its gradient."""
+        from normcal.layers import _chained
+
+        if "_checked" not in self.__dict__:
+            for at, (stage, its) in enumerate(zip(self.stages, self._ports, strict=True)):
+                _chained.check_backward(stage, its, first=not at)
+            self._checked = True
+
+    def _told(self) -> tuple[tuple[str, str, str], ...]:
+        return (
+            (
+                "backward variance",
+                "E[dx²], dx = J₁ᵀ … Jₖᵀ dy, each Jacobian at what its layer sees",
+                r"E[dx^2],\ dx = J_1^T \cdots J_k^T\,dy",
+            ),
+        )
+
+
+def _singular(stage: Layer, x: float, *, slope: bool = False) -> bool:
+    """Whether a stage, or its slope, is infinite at a value, and finite beside it."""
+    if not isinstance(stage, Elementwise) or not math.isfinite(x):
+        return False
+    import numpy as np
+
+    from normcal.numerics.arrays import ARRAYS
+    from normcal.numerics.duals import Duals
+
+    def values(f):
+        its = stage.around(f)
+        found = Duals(ARRAYS).derivative(its, beside) if slope else its(beside, ARRAYS)
+        return np.broadcast_to(found, beside.shape).ravel()
+
+    if slope and stage.slope is not None:
+        return False
+    beside = np.array([[x], *([x + sign * step * (1.0 + abs(x))] for sign in (-1.0, 1.0) for step in (1e-200, 1e-8))])
+    with np.errstate(all="ignore"):
+        each = [values(f) for f in stage.branches()]
+    return any(np.isinf(its[0]) and np.isfinite(its[1:]).any() for its in each)
+
+
+def _tames(stage: Layer) -> bool:
+    """Whether what a stage puts out is bounded, however large what it takes in."""
+    if not isinstance(stage, Elementwise):
+        return stage.constrained
+    import numpy as np
+
+    from normcal.numerics.arrays import ARRAYS
+
+    x = np.array([[s * 10.0**k] for s in (-1.0, 1.0) for k in (3, 10, 30, 100)])
+    with np.errstate(all="ignore"):
+        values = [np.asarray(stage.around(f)(x, ARRAYS)) for f in stage.branches()]
+    return all(np.isfinite(v).all() and np.ptp(v.reshape(2, -1), axis=1).max(initial=0.0) < 1e-3 for v in values)
+
+
+def _functions(stage: Layer, direction: str) -> list[Component]:
+    return [Component(f, mass=share) for share, f in stage.mixture(direction)]
+
+
+def _mixture(stage: Layer, direction: str) -> list[Component]:
+    """Return the functions of which a stage is one, whatever the law of its input."""
+    found = _functions(stage, direction)
+    if not found:
+        raise _no_function(stage)
+    return found
+
+
+def _last(stage: Layer, direction: str) -> list[Component]:
+    """Return the same of the last stage, which may add noise."""
+    found = _functions(stage, direction)
+    if not found and not stage.inputs:
+        found = list(stage.components(direction, STANDARD))
+    if not found or any(part.weight or part.slope for part in found):
+        raise _no_function(stage)
+    return found
+
+
+def _no_function(stage: Layer) -> Unsupported:
+    return Unsupported(f"{stage.name} is no function of one entry, and does not see normal input")
+
+
+def _composed(parts: Sequence[Component]) -> Component:
+    """Return one function behind the other; a constant on the way, and all behind it, is a ball."""
+    from normcal.numerics.balls import BALLS
+
+    mass, (*before, last) = math.prod(part.mass for part in parts), parts
+    functions: list[Callable] = []
+    constant = None
+    for part in before:
+        if not callable(part.f):
+            constant = part.f
+        elif constant is not None:
+            constant = part.f(constant, BALLS)
+        else:
+            functions.append(part.f)
+    if not callable(last.f):
+        return Component(last.f, mass=mass)
+    if constant is None:
+        noise = last.noise and _behind([*functions, last.noise])
+        f = _behind([*functions, last.f])
+        return Component(f, mass=mass, weight=parts[0].weight, noise=noise, kurtosis=last.kurtosis)
+    value, noise = last.f(constant, BALLS), last.noise and last.noise(constant, BALLS)
+    if not all(math.isfinite(ball.mid) for ball in (value, noise) if ball is not None):
+        raise Unsupported("a layer has no finite value where its input comes up again and again")
+    return Component(value, mass=mass, noise=noise, kurtosis=last.kurtosis)
+
+
+def _behind(functions: Sequence[Callable]) -> Callable:
+    """Return the functions one behind the other, the first one innermost."""
+
+    def composition(x, m):
+        for f in functions:
+            x = f(x, m)
+        return x
+
+    return composition
+
+
+def _constant(value) -> Callable:
+    """Return the function that is a ball everywhere."""
+    from normcal.layers.dropouts import numeric
+
+    return lambda x, m: x * 0.0 + numeric(value, m)
+
+
+def _subscript(k: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(k))

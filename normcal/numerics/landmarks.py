@@ -1,0 +1,875 @@
+r"""Where a function written against the namespace bends, jumps or is singular, and on what scale it changes: found, not declared.
+
+The function is recorded on a tape and run on discs around ever smaller pieces of the line (``discs.py``), until on each
+piece every condition has one outcome and the branch taken is analytic, and bounded, on a disc twice as wide as the
+piece. Where two sides of a condition meet, the root is isolated and becomes the edge of a piece. So nothing between the
+nodes of a quadrature on these pieces can hide from it: a peak, a pole beside the line or an oscillation shows in the
+bound on the disc, however narrow it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from normcal.numerics.balls import Ball, U
+from normcal.numerics.discs import DISCS, Disc, disc
+from normcal.numerics.duals import Dual, Duals
+from normcal.numerics.panels import _GAUSSIAN_EDGES
+from normcal.numerics.tape import Program, Tape
+
+#: How many standard deviations the interval reaches to either side.
+REACH = 39.0
+#: More pieces than this, or rounds of cutting them, and the function is called too fast.
+MOST_PIECES = 3000
+ROUNDS = 120
+#: What the slope may be on the disc of a piece, times the root of its mass, relative to the rms of the slope: with 20
+#: nodes and discs of twice the piece, errors are below 1e-22 of its square.
+LOUD = 300.0
+#: The same where a condition is open, and all that is known is a bound on the line.
+QUIET = 1e-19
+#: Two sides of a condition that differ by less, relative to their size, over a broad piece are equal.
+EQUAL = 2.0**-42
+#: Levels at which pieces shrink towards a singular point, and those after which a piece counts as stuck.
+GRADES, STUCK = 72, 6
+#: A slope that leaves no room for its square.
+STEEPEST = 1e302
+#: A local exponent above which squares have no integral to speak of.
+CRITICAL = 0.498
+
+_SIGNS = {">", ">=", "maximum", "minimum", "abs"}
+_POLES = {"/", "log", "log1p", "sqrt", "power"}
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What a mesh has to know of a function: see ``landmarks``."""
+
+    kinks: tuple[Ball, ...] = ()
+    jumps: tuple[Ball, ...] = ()
+    singular: tuple[Ball, ...] = ()
+    features: tuple[tuple[float, float], ...] = ()
+    trouble: str = ""
+
+    @property
+    def edges(self) -> tuple[Ball, ...]:
+        """What a component takes for its ``kinks``: kinks, jumps and singular points together, in order."""
+        return tuple(sorted((*self.kinks, *self.jumps, *self.singular), key=lambda b: b.mid))
+
+
+def landmarks(f: Callable, low: float, high: float) -> Landmarks:
+    r"""Return where ``f(x, m)`` bends, jumps or is singular on [low, high], and what a mesh must resolve.
+
+    Parameters
+    ----------
+    f: a function written against the namespace ``m``, of one variable.
+    low, high: the interval, as the mean -+ 39 standard deviations of a normal input; equal for a constant input.
+
+    Returns
+    -------
+    Landmarks: ``kinks`` (f' jumps), ``jumps`` (f jumps), ``singular`` (f or f' is infinite or no number) as balls that
+    hold the exact place; ``features`` (x, scale), where an infinite scale stands for an edge of the mesh and no more;
+    ``trouble``, a reason why there is no such list, or nothing.
+
+    Examples
+    --------
+    >>> found = landmarks(lambda x, m: m.maximum(m.abs(x) - 1.0, 0.0), -39.0, 39.0)
+    >>> [ball.mid for ball in found.kinks]
+    [-1.0, 1.0]
+    """
+    program = recorded(f)
+    if program is None:
+        return Landmarks(trouble="it looks into its variable, so its kinks cannot be found")
+    return _searched(program, float(low), float(high)).found
+
+
+def recorded(f: Callable) -> Program | None:
+    """Return the program of f alone; None where it cannot be recorded."""
+    tape = Tape()
+    try:
+        return tape.program(f(tape.variable, tape))
+    except (TypeError, AttributeError, ValueError):
+        return None
+
+
+@functools.lru_cache(maxsize=128)
+def _searched(program: Program, low: float, high: float) -> _Search:
+    """Return the search of an interval, done."""
+    with np.errstate(all="ignore"):
+        search = _Search(program, low, high)
+        try:
+            search.found = search.run()
+        except _Trouble as trouble:
+            search.found = Landmarks(trouble=str(trouble))
+        return search
+
+
+class _Trouble(Exception):
+    """The reason why there are no landmarks to give."""
+
+
+@dataclass
+class _Watched:
+    """A condition of the program: a difference whose sign decides, a floor's argument, or what must not reach 0."""
+
+    kind: str  # "sign", "floor" or "pole"
+    a: int
+    b: int | None
+    closed: bool = False  # whether a difference of 0 is true
+    shift: float = 0.0
+
+    def argument(self, slots):
+        """Return what is to be compared with 0, or floored."""
+        a = slots[self.a]
+        if self.b is None:
+            return a + self.shift if self.shift else a
+        return a - slots[self.b]
+
+
+def _watched(program: Program) -> dict[int, _Watched]:
+    """Return the conditions by the place of the operation."""
+    found = {}
+    for place, (name, *operands) in enumerate(program.code, 1):
+        if name in _SIGNS:
+            found[place] = _Watched("sign", operands[0], operands[1] if name != "abs" else None, name == ">=")
+        elif name == "floor":
+            found[place] = _Watched("floor", operands[0], None)
+        elif name in _POLES:
+            found[place] = _Watched("pole", operands[1] if name == "/" else operands[0], None,
+                                    shift=1.0 if name == "log1p" else 0.0)  # fmt: skip
+    return found
+
+
+@dataclass
+class _Seen:
+    """What a run on discs says of one condition, an entry a disc."""
+
+    mid: np.ndarray
+    rad: np.ndarray
+    slope: np.ndarray  # the sign of the derivative, 0 where it is not known
+    value: np.ndarray  # the outcome: -1 or 1, or the floor; no number where it is open
+
+
+class _Runner:
+    """Runs a program on discs, with some outcomes of conditions known beforehand."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.broad = program, math.inf
+        self.watched = _watched(program)
+        self.rows = {place: row for row, place in enumerate(self.watched)}
+        self.duals = Duals(DISCS)
+        self.numbers = {-k: n if isinstance(n, float) else disc(n) for k, n in enumerate(program.numbers, 1)}
+
+    def run(self, x: np.ndarray, rad, known: np.ndarray, half=0.0) -> tuple[Disc, Disc, dict[int, _Seen]]:
+        """Return value and slope around ``x``, and what was seen of each condition; ``known`` has a row a condition."""
+        self.size, self.known, self.half, self.seen, self.broken = len(x), known, half, {}, {}
+        slots = {0: Dual(Disc(x, rad), 1.0)} | self.numbers
+        for place, (name, *operands) in enumerate(self.program.code, 1):
+            slots[place] = self._step(place, name, operands, slots)
+            self._break(place, operands)
+        result = slots[self.program.results[0]]
+        value, slope = (result.value, result.slope) if isinstance(result, Dual) else (result, 0.0)
+        return self._full(value), self._full(slope), self.seen
+
+    def _break(self, place: int, operands) -> None:
+        """Note where a result may jump, since a condition behind it is open."""
+        inner = [self.broken[k] for k in operands if k in self.broken]
+        if place in self.seen and self.watched[place].kind != "pole":
+            inner.append(self.seen[place].value != self.seen[place].value)
+        if inner:
+            self.broken[place] = functools.reduce(np.logical_or, inner)
+
+    def in_namespace(self, base, x):
+        """Return value and slope as a dual number of another namespace, which decides its conditions by itself."""
+        duals = Duals(base)
+        slots = {0: Dual(x, base.number(1.0))} | {k: base.number(n) for k, n in self.numbers.items()}
+        for place, (name, *operands) in enumerate(self.program.code, 1):
+            args = [slots[k] for k in operands]
+            if name in (">", ">="):
+                a, b = (arg.value if isinstance(arg, Dual) else arg for arg in args)
+                slots[place] = a > b if name == ">" else a >= b
+                continue
+            if name != "where" and not any(isinstance(arg, Dual) for arg in args):
+                slots[place] = -args[0] if name == "neg" else _ARITHMETIC.get(name) or getattr(base, name)
+                slots[place] = slots[place](*args) if name != "neg" else slots[place]
+                continue
+            if name == "neg":
+                slots[place] = -args[0]
+            elif name in _ARITHMETIC:
+                slots[place] = _ARITHMETIC[name](*(a if isinstance(a, Dual) else Dual(a, base.number(0.0)) for a in args))
+            else:
+                slots[place] = getattr(duals, name)(*args)
+        result = slots[self.program.results[0]]
+        return result if isinstance(result, Dual) else Dual(result, base.number(0.0))
+
+    def _full(self, value) -> Disc:
+        value = disc(value)
+        return Disc(*(np.broadcast_to(part, self.size) for part in (value.mid, value.rad)))
+
+    def _step(self, place: int, name: str, operands, slots):
+        args = [slots[k] for k in operands]
+        if name in (">", ">="):
+            return self._outcome(place, slots)
+        if name in ("maximum", "minimum"):
+            a, b = args if name == "maximum" else args[::-1]
+            return self._choice(self._outcome(place, slots), a, b)
+        if name == "abs":
+            return self._choice(self._outcome(place, slots), args[0], -args[0])
+        if name == "where":
+            return self._choice(*args)
+        if name == "floor":
+            return self._floored(place, args[0], self._outcome(place, slots))
+        if name in _POLES:
+            self._outcome(place, slots)
+        return self._plain(name, args)
+
+    def _floored(self, place: int, argument, value):
+        if not _varies(argument):
+            return value
+        open_, within = value != value, self._full(argument.value)
+        middle = np.floor(within.mid)
+        return Dual(Disc(np.where(open_, middle, value), np.where(open_, within.rad + 1.0, 0.0)), 0.0)
+
+    def _plain(self, name: str, args):
+        if name == "neg":
+            return -args[0]
+        if name in _ARITHMETIC:
+            return _ARITHMETIC[name](*args)
+        if not hasattr(DISCS, name):
+            raise _Trouble(f"its kinks cannot be found through {name}")
+        if not any(_varies(arg) for arg in args):
+            return getattr(DISCS, name)(*args)
+        return getattr(self.duals, name)(*args)
+
+    def _choice(self, outcome, a, b):
+        if not isinstance(outcome, np.ndarray) or outcome.ndim == 0:
+            return a if outcome > 0.0 else b
+        true, open_ = outcome > 0.0, outcome != outcome
+        if not (_varies(a) or _varies(b)):
+            return Dual(self._pick(true, open_, a, b), self._pick(true, open_, 0.0, 0.0))
+        a, b = (part if isinstance(part, Dual) else Dual(part, 0.0) for part in (a, b))
+        return Dual(self._pick(true, open_, a.value, b.value), self._pick(true, open_, a.slope, b.slope))
+
+    def _pick(self, true, open_, a, b) -> Disc:
+        """Return a where true, b elsewhere; where that is open, what holds both on the real line."""
+        a, b = disc(a), disc(b)
+        rad = np.where(true, a.rad, b.rad)
+        if open_.any():
+            rad = np.where(open_, abs(a.mid - b.mid) + np.maximum(a.rad, b.rad), rad)
+        return Disc(np.where(true, a.mid, b.mid), rad)
+
+    def _outcome(self, place: int, slots):
+        """Return the outcome of a condition for every disc, and note what was seen of it."""
+        watched = self.watched[place]
+        if watched.b == watched.a:
+            return 1.0 if watched.closed else -1.0
+        argument = watched.argument(slots)
+        if not isinstance(argument, Dual):
+            return self._constant(watched, disc(argument))
+        value, slope, known = self._full(argument.value), self._full(argument.slope), self.known[self.rows[place]]
+        if watched.kind == "floor":
+            low, high = np.floor(value.mid - value.rad), np.floor(value.mid + value.rad)
+            found = np.where(low == high, low, np.nan)
+        else:
+            found = np.where(abs(value.mid) > value.rad, np.sign(value.mid), np.nan)
+            if watched.kind == "sign":
+                found = self._equal(watched, slots, value, slope, found)
+        found = np.where(known == known, known, found)
+        rising = np.where((abs(slope.mid) > slope.rad) & ~self._broken(watched), np.sign(slope.mid), 0.0)
+        self.seen[place] = _Seen(value.mid, value.rad, rising, found)
+        return found
+
+    def _constant(self, watched: _Watched, argument: Disc):
+        if watched.kind == "floor":
+            return float(np.floor(argument.mid))
+        return 1.0 if argument.mid > 0.0 or (watched.closed and argument.mid == 0.0) else -1.0
+
+    def _equal(self, watched: _Watched, slots, value: Disc, slope: Disc, found):
+        """Decide where both sides are the same, or differ by a constant, over the whole piece."""
+        whole = ~self._broken(watched)
+        constant = (slope.mid == 0.0) & (slope.rad == 0.0) & whole
+        sign = np.where(value.mid > 0.0, 1.0, np.where((value.mid == 0.0) & watched.closed, 1.0, -1.0))
+        found = np.where((found != found) & constant, sign, found)
+        sides = [slots[k] for k in (watched.a, watched.b) if k is not None]
+        size = sum(abs(disc(side.value if isinstance(side, Dual) else side).mid) for side in sides)
+        stray = abs(value.mid) + 2.0 * self.half * slope.upper
+        return np.where((found != found) & (stray <= EQUAL * size) & (self.half >= self.broad) & whole, sign, found)
+
+    def _broken(self, watched: _Watched):
+        none = np.zeros(self.size, bool)
+        return self.broken.get(watched.a, none) | self.broken.get(watched.b, none)
+
+
+_ARITHMETIC = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b}
+
+
+def _varies(x) -> bool:
+    return isinstance(x, Dual)
+
+
+class _Search:
+    """Cuts an interval into pieces until each is clear."""
+
+    def __init__(self, program: Program, low: float, high: float) -> None:
+        self.runner = _Runner(program)
+        self.program = program
+        self.mean, self.std = 0.5 * low + 0.5 * high, (0.5 * high - 0.5 * low) / REACH
+        self.places = list(self.runner.watched)
+        self.found = Landmarks()
+        self.done = _Pieces.fresh(np.zeros(0), np.zeros(0), len(self.places))
+        self.roots: list[tuple[int, float, float, np.ndarray]] = []  # condition, place, radius, what was known there
+
+    # --- the whole ---
+
+    def run(self) -> Landmarks:
+        if self.std == 0.0:
+            return self._at_a_point()
+        if not math.isfinite(self.std):
+            raise _Trouble("the input is larger than doubles hold")
+        self.runner.broad = self.std / 64.0
+        z = np.array(sorted({*_GAUSSIAN_EDGES[:-1], REACH, *(-z for z in _GAUSSIAN_EDGES[:-1]), -REACH}))
+        edges = np.unique(self.mean + self.std * z)
+        pieces = _Pieces.fresh(edges[:-1], edges[1:], len(self.places))
+        for _ in range(ROUNDS):
+            pieces = self._round(pieces)
+            if not len(pieces):
+                return self._landmarks()
+            if len(pieces) + len(self.done) > MOST_PIECES:
+                break
+        x = pieces.centre[len(pieces) // 2]
+        raise _Trouble(f"it changes too fast to be resolved, around x = {x:.6g} for one")
+
+    def _round(self, pieces: _Pieces) -> _Pieces:
+        """Look at new pieces; return those that take their place."""
+        value, slope, seen = self.runner.run(pieces.centre, pieces.width, pieces.known, 0.5 * pieces.width)
+        pieces.see(value, slope, self._mass(pieces))
+        settled, rooted = np.zeros(len(pieces), bool), np.full(len(pieces), -1)
+        matters = self._loud(pieces, self.done.and_more(pieces), undecided=True)
+        for row, place in enumerate(self.places):
+            if place in seen:
+                self._condition(row, place, seen[place], pieces, matters, settled, rooted)
+        children = [self._cut_at_roots(pieces, rooted), pieces.of(settled & ~pieces.open & (rooted < 0))]
+        self.done = self.done.and_more(pieces.of((rooted < 0) & (~settled | pieces.open)))
+        loud = self._loud(self.done, self.done)
+        again, self.done = self.done.of(loud), self.done.of(~loud)
+        return functools.reduce(_Pieces.and_more, [*children, self._halved(again)])
+
+    def _mass(self, pieces: _Pieces) -> np.ndarray:
+        z = (np.stack([pieces.left, pieces.right]) - self.mean) / self.std
+        near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0))
+        return 0.4 * np.exp(-0.5 * near * near) * (z[1] - z[0])
+
+    def _loud(self, pieces: _Pieces, among: _Pieces, *, undecided: bool = False) -> np.ndarray:
+        """Return which pieces may still hide something that matters to the whole of f or of f'."""
+        steep = _rms(np.where(among.bound < np.inf, np.abs(among.slope), 0.0) * np.sqrt(among.mass))
+        large = _rms(np.where(among.height < np.inf, np.abs(among.value), 0.0) * np.sqrt(among.mass))
+        bound, height = pieces.bound * np.sqrt(pieces.mass), pieces.height * np.sqrt(pieces.mass)
+        real = (bound > QUIET * steep) | (height > QUIET * large)
+        if undecided:
+            return real
+        return np.where(pieces.open, real, (bound > LOUD * steep) & ~pieces.dead) & ~pieces.closed
+
+    # --- conditions ---
+
+    def _condition(self, row: int, place: int, seen: _Seen, pieces: _Pieces, matters, settled, rooted) -> None:
+        """Note the outcomes of one condition; find out where it has none."""
+        pole = self.runner.watched[place].kind == "pole"
+        open_ = (seen.value != seen.value) & ~pieces.closed & (pieces.known[row] != pieces.known[row])
+        if pole:
+            open_ &= ~(pieces.bound < np.inf) & ~pieces.open
+        else:
+            pieces.known[row] = np.where(open_, np.nan, seen.value)
+        members = np.flatnonzero(open_ & matters & (seen.slope != 0.0) & (rooted < 0))
+        if len(members):
+            self._bracket(row, place, seen, pieces, members, rooted)
+        if not pole:
+            decided = pieces.known[row] == pieces.known[row]
+            settled |= open_ & decided
+            pieces.open |= open_ & ~decided
+
+    def _bracket(self, row: int, place: int, seen: _Seen, pieces: _Pieces, members, rooted) -> None:
+        """Look at the ends of pieces over which the argument rises or falls all the way."""
+        floor = self.runner.watched[place].kind == "floor"
+        ends = []
+        for x in (pieces.left[members], pieces.right[members]):
+            found = self.runner.run(x, 0.0, pieces.known[:, members])[2].get(place)
+            ends.append((found.mid, found.rad, found.value))
+        (_, _, at_left), (_, _, at_right) = ends
+        if floor:
+            for k, a, b in zip(members, *(mid for mid, _, _ in ends), strict=True):
+                if _levels(a, b):
+                    rooted[k] = row
+                else:
+                    pieces.known[row, k] = np.floor(seen.mid[k])
+                    for x, end in ((pieces.left[k], a), (pieces.right[k], b)):
+                        if abs(end - np.round(end)) <= 8.0 * U * abs(end):
+                            self._touched(row, place, float(x), pieces.known[:, k], float(np.round(end)))
+            return
+        centre = np.sign(seen.mid[members])
+        at_left, at_right = np.where(at_left == at_left, at_left, 0.0), np.where(at_right == at_right, at_right, 0.0)
+        for k, a, b, c in zip(members, at_left, at_right, centre, strict=True):
+            if a * b < 0.0:
+                rooted[k] = row
+            elif a * b == 0.0 and self.runner.watched[place].kind == "pole":
+                rooted[k] = row
+            elif a + b != 0.0 and (a * b > 0.0 or c == a + b):
+                pieces.known[row, k] = np.sign(a + b)  # the other end may be the root itself
+                if a * b == 0.0:
+                    self._touched(row, place, float(pieces.left[k] if a == 0.0 else pieces.right[k]), pieces.known[:, k])
+
+    def _touched(self, row: int, place: int, x: float, known, level: float = 0.0) -> None:
+        """Note a root at the end of a piece."""
+        if not any(r == row and abs(x - at) <= 4.0 * (rad + U * abs(x)) for r, at, rad, _ in self.roots):
+            one = [np.array([v]) for v in (row, x, level)]
+            self.roots.append((row, x, float(self._radii(*one, known[:, None])[0]), known.copy()))
+
+    def _cut_at_roots(self, pieces: _Pieces, rooted) -> _Pieces:
+        """Find the roots of the pieces that hold one, and cut there."""
+        members = np.flatnonzero(rooted >= 0)
+        found = pieces.of(members)
+        if not len(members):
+            return found
+        rows, levels = rooted[members], np.zeros(len(members))
+        for k, row in enumerate(rows):
+            if self.runner.watched[self.places[row]].kind == "floor":
+                ends = [self._argument(self.places[row], x[k : k + 1])[0] for x in (found.left, found.right)]
+                inner = _levels(*ends)
+                levels[k] = inner[len(inner) // 2] if inner else np.round(ends[0])
+        at = self._bisected(found.left, found.right, rows, levels)
+        radii = self._radii(rows, at, levels, found.known)
+        self.roots += [
+            (int(row), float(x), float(rad), found.known[:, k].copy())
+            for k, (row, x, rad) in enumerate(zip(rows, at, radii, strict=True))
+        ]
+        poles = np.array([self.runner.watched[self.places[row]].kind == "pole" for row in rows])
+        graded = [self._around(found.of(np.array([k])), rows[k], at[k], radii[k]) for k in np.flatnonzero(poles)]
+        return functools.reduce(_Pieces.and_more, graded, self._apart(found, rows, at, poles))
+
+    def _apart(self, pieces: _Pieces, rows, at, poles) -> _Pieces:
+        """Return the two sides of each root, with what is known of the condition there."""
+        everywhere = np.arange(len(pieces))
+        left, right = pieces.of(everywhere), pieces.of(everywhere)
+        left.right, right.left = at.copy(), at.copy()
+        for row in set(rows.tolist()):
+            its = np.flatnonzero(rows == row)
+            if self.runner.watched[self.places[row]].kind == "sign":
+                rising = np.sign(self._argument(self.places[row], pieces.right[its]))
+                rising = np.where(rising != 0.0, rising, -np.sign(self._argument(self.places[row], pieces.left[its])))
+                left.known[row, its], right.known[row, its] = -rising, rising
+        both = left.of(~poles).and_more(right.of(~poles)) if not poles.all() else left.of(~poles)
+        return both.of(both.width > 0.0)
+
+    def _around(self, piece: _Pieces, row: int, x: float, rad: float) -> _Pieces:
+        """Return pieces that crowd towards a singular point; the last on either side are closed."""
+        edges = np.array(self._graded(float(piece.left[0]), float(x), float(piece.right[0]), float(rad)))
+        children = _Pieces.fresh(edges[:-1], edges[1:], len(self.places))
+        children.known[:] = piece.known
+        children.known[row] = np.where(children.centre > x, 1.0, -1.0)
+        children.closed = (children.left == x) | (children.right == x)
+        return children
+
+    def _graded(self, left: float, x: float, right: float, rad: float) -> list[float]:
+        """Return edges that crowd towards a singular point; pieces within the least distance are closed."""
+        least = self._least(x, rad)
+        inner = [least]
+        while inner[-1] < right - left:
+            inner.append(2.0 * inner[-1])
+        return sorted({left, x, right, *(x + d for d in inner if x + d < right), *(x - d for d in inner if x - d > left)})
+
+    def _least(self, x: float, rad: float) -> float:
+        exact = rad == 0.0 and x == self.mean == 0.0
+        blur = 0.0 if exact else 16384.0 * (rad + 2.0 * U * (abs(x) + abs(self.mean)))
+        return max(self.std * 2.0**-GRADES, blur)
+
+    def _argument(self, place: int, x: np.ndarray) -> np.ndarray:
+        slots = _floats(self.program, x)
+        return np.broadcast_to(np.asarray(self.runner.watched[place].argument(slots), float), x.shape)
+
+    def _bisected(self, low, high, rows, levels) -> np.ndarray:
+        """Return where the arguments pass their levels, by cutting each bracket in 32, again and again."""
+        low, high = low.copy(), high.copy()
+        cuts = np.arange(1, 32) / 32.0
+        for _ in range(14):
+            x = low[:, None] + (high - low)[:, None] * cuts
+            slots = _floats(self.program, np.concatenate([x, low[:, None], high[:, None]], axis=1).ravel())
+            sides = np.empty((len(rows), 33))
+            for row in set(rows.tolist()):
+                argument = np.asarray(self.runner.watched[self.places[row]].argument(slots), float)
+                sides[rows == row] = np.broadcast_to(argument, (len(rows) * 33,)).reshape(len(rows), 33)[rows == row]
+            sides -= levels[:, None]
+            start = np.where(sides[:, -2] != 0.0, np.sign(sides[:, -2]), -np.sign(sides[:, -1]))
+            passed = np.sign(sides[:, :31]) != start[:, None]
+            first = np.where(passed.any(axis=1), passed.argmax(axis=1), 31)
+            each = np.arange(len(rows))
+            edges = np.concatenate([low[:, None], x, high[:, None]], axis=1)
+            low, high = edges[each, first], edges[each, first + 1]
+        ends = []
+        for x in (low, high):
+            slots = _floats(self.program, x)
+            size = np.empty(len(rows))
+            for row in set(rows.tolist()):
+                argument = np.asarray(self.runner.watched[self.places[row]].argument(slots), float)
+                size[rows == row] = np.broadcast_to(argument, x.shape)[rows == row]
+            ends.append(abs(size - levels))
+        return np.where(ends[0] < ends[1], low, high)
+
+    def _radii(self, rows, at, levels, known) -> np.ndarray:
+        """Return how far from ``at`` the roots may be: where the argument is sure to have either sign."""
+        unit = np.maximum(U * abs(at), 5e-324)
+        steps = np.concatenate([np.zeros((len(at), 1)), unit[:, None] * 4.0 ** np.arange(24)], axis=1)
+        points = np.concatenate([at[:, None] - steps, at[:, None] + steps], axis=1)
+        known = known.copy()
+        known[rows, np.arange(len(at))] = np.nan
+        seen = self.runner.run(points.ravel(), 0.0, np.repeat(known, points.shape[1], axis=1))[2]
+        radii = np.empty(len(at))
+        for k, row in enumerate(rows):
+            its, own = seen[self.places[row]], slice(k * points.shape[1], (k + 1) * points.shape[1])
+            off, slack = its.mid[own] - levels[k], its.rad[own] + U * abs(levels[k])
+            sure = np.where(abs(off) > slack, np.sign(off), 0.0)
+            apart = sure[: steps.shape[1]] * sure[steps.shape[1] :] < 0.0
+            exact = off[0] == 0.0 and slack[0] <= U * abs(levels[k])
+            radii[k] = 0.0 if exact else steps[k, apart.argmax()] if apart.any() else steps[k, -1]
+        return radii
+
+    def singular(self, *, slope: bool) -> str:
+        """Return the first singular point beside which the square of f, or of its slope, has no integral."""
+        closed = self.done.of(self.done.closed & ~((self.done.bound < np.inf) & ~self.done.open))
+        for k in range(len(closed)):
+            for x, side in ((float(closed.left[k]), 1.0), (float(closed.right[k]), -1.0)):
+                roots = [rad for _, at, rad, _ in self.roots if at == x]
+                rad = max(roots, default=0.0)
+                exact = rad == 0.0 and x == 0.0
+                found = _local_exponents(self.runner, x, rad, side, closed.known[:, k], slope=slope, exact=exact)
+                if (found >= 0.5 - (1e-12 if exact else _CLOSE)).all():
+                    whose = "its slope grows" if slope else "it grows"
+                    return f"{whose} like |x - {x:.6g}|^-{found[-1]:.4g} at x = {x:.6g}, so its square has no integral"
+        return ""
+
+    # --- pieces that are still too wide ---
+
+    def _halved(self, pieces: _Pieces) -> _Pieces:
+        """Return the pieces cut in two; those too small to be cut are closed as they are."""
+        least = np.maximum(16.0 * U * np.maximum(abs(pieces.left), abs(pieces.right)), 1e-305)
+        small = (pieces.width <= least) | (abs(pieces.slope) > STEEPEST) | self._rounded_off(pieces)
+        if small.any():
+            closed = pieces.of(small)
+            closed.closed[:] = True
+            self.done = self.done.and_more(closed)
+            pieces = pieces.of(~small)
+        stuck = pieces.level >= STUCK
+        parts = [pieces.of(~stuck).split(0.5)]
+        for k in np.flatnonzero(stuck):
+            parts.append(self._unstuck(pieces.of(np.array([k]))))
+        return functools.reduce(_Pieces.and_more, parts)
+
+    def _rounded_off(self, pieces: _Pieces) -> np.ndarray:
+        """Return the pieces whose conditions rounding leaves open, however small they are."""
+        found = np.zeros(len(pieces), bool)
+        members = np.flatnonzero(pieces.open & (pieces.level >= STUCK))
+        if len(members):
+            some = pieces.of(members)
+            wide = self.runner.run(some.centre, some.width, some.known, 0.5 * some.width)[2]
+            thin = self.runner.run(some.centre, 0.0, some.known)[2]
+            for place, its in thin.items():
+                if self.runner.watched[place].kind != "pole":
+                    found[members] |= (its.value != its.value) & (wide[place].rad < 4.0 * its.rad)
+        return found
+
+    def _unstuck(self, piece: _Pieces) -> _Pieces:
+        """Cut a piece that resists: towards the end at which something happens, if there is one."""
+        left, right = float(piece.left[0]), float(piece.right[0])
+        width = right - left
+        near = 1e-5 * width
+        points = np.array([left + near, right - near])
+        _, slope, seen = self.runner.run(points, 2.0 * near, np.repeat(piece.known, 2, axis=1), near)
+        sizes = [slope.upper, *(1.0 / (abs(s.mid) + 1e-300) for s in seen.values())]
+        for size in sizes:
+            for k, other in ((0, 1), (1, 0)):
+                if size[k] > 64.0 * size[other]:
+                    least = max(16.0 * U * abs((left, right)[k]), 1e-305)
+                    inner = [width * 0.5**j for j in range(1, 41) if width * 0.5**j > 0.5 * least]
+                    edges = sorted({left, right, *((left + d) if k == 0 else (right - d) for d in inner)})
+                    found = _Pieces.fresh(np.array(edges[:-1]), np.array(edges[1:]), len(piece.known))
+                    found.known[:] = piece.known
+                    found.level[:] = piece.level[0] + 1
+                    return found
+        return piece.split(0.5)
+
+    # --- what was found ---
+
+    def _at_a_point(self) -> Landmarks:
+        """Return the kinks at a constant input: conditions that hold their breath there."""
+        known = np.full((len(self.places), 1), np.nan)
+        _, _, seen = self.runner.run(np.array([self.mean]), 0.0, known)
+        kinds = {place: self.runner.watched[place].kind for place in seen}
+        touched = [place for place, its in seen.items() if _touches(kinds[place], its)]
+        here = (Ball(self.mean),)
+        return Landmarks(
+            kinks=here if any(kinds[p] == "sign" for p in touched) else (),
+            jumps=here if any(kinds[p] == "floor" for p in touched) else (),
+            singular=here if any(kinds[p] == "pole" for p in touched) else (),
+        )
+
+    def _landmarks(self) -> Landmarks:
+        done = self.done
+        lost = done.dead & ~done.open & (done.mass > 0.0) & (done.value != done.value)
+        if lost.any():
+            x = done.centre[lost][np.argmin(abs(done.centre[lost] - self.mean))]
+            raise _Trouble(f"it is no number at x = {x:.6g}")
+        kinks, jumps, singular = self._classified()
+        reach = REACH * self.std
+        edges = {*done.left.tolist(), *done.right.tolist(), *(x for _, x, _, _ in self.roots)}
+        taken = [b.mid for b in (*kinks, *jumps, *singular)]
+        edges -= {*taken}
+        features = tuple((x, math.inf) for x in sorted(edges) if abs(x - self.mean) < reach)
+        return Landmarks(*(_merged(those) for those in (kinks, jumps, singular)), features=features)
+
+    def _classified(self) -> tuple[tuple[Ball, ...], ...]:
+        """Return where outcomes change by what f and f' do there: (kinks, jumps, singular)."""
+        found = self._blurred()
+        rad = {}
+        for row, x, its, _ in self.roots:
+            rad[x] = max(rad.get(x, 0.0), its)
+            if self.runner.watched[self.places[row]].kind == "pole" and not self._quiet(x):
+                found[2].append(Ball(x, its))
+        left, right = self._sides()
+        if len(left):
+            x = self.done.left[right]
+            rads = np.array([rad.get(float(at), 4.0 * U * abs(at)) for at in x])
+            known = np.concatenate([self.done.known[:, left], self.done.known[:, right]], axis=1)
+            value, slope, _ = self.runner.run(np.tile(x, 2), np.tile(rads, 2), known)
+            for k in range(len(x)):
+                pair = [k, k + len(x)]
+                finite = np.isfinite(value.mid[pair] + slope.mid[pair]).all()
+                place = 2 if not finite else 1 if _differ(value, pair) else 0 if _differ(slope, pair) else None
+                if place is not None:
+                    found[place].append(Ball(float(x[k]), float(rads[k])))
+        singular = _merged(found[2])
+        jumps = _merged(_besides(found[1], singular))
+        return _merged(_besides(found[0], (*singular, *jumps))), jumps, singular
+
+    def _sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pieces left and right of the edges at which the outcome of a condition changes."""
+        order = np.argsort(self.done.left, kind="stable")
+        left, right = order[:-1], order[1:]
+        rows = [k for k, place in enumerate(self.places) if self.runner.watched[place].kind != "pole"]
+        before, after = self.done.known[rows][:, left], self.done.known[rows][:, right]
+        changed = ((before != after) & (before == before) & (after == after)).any(axis=0)
+        changed &= ~self.done.closed[left] & ~self.done.closed[right]
+        return left[changed], right[changed]
+
+    def _blurred(self) -> tuple[list[Ball], ...]:
+        """Return the places that doubles do not resolve, as (kinks, jumps, singular)."""
+        found: tuple[list[Ball], ...] = ([], [], [])
+        closed = self.done.of(self.done.closed)
+        roots = np.array([x for _, x, _, _ in self.roots])
+        beside = np.isin(closed.left, roots) | np.isin(closed.right, roots)
+        for place, some in ((1, closed.open), (2, ~closed.open & ~(closed.bound < np.inf) & ~beside)):
+            for left, right in _joined(closed.of(some)):
+                found[place].append(Ball(0.5 * left + 0.5 * right, 0.5 * (right - left) * (1.0 + 4.0 * U)))
+        return found
+
+    def _quiet(self, x: float) -> bool:
+        """Whether the pieces around a zero of a denominator are as bounded as any: it is in a branch not taken."""
+        near = (self.done.left <= x) & (self.done.right >= x) & ~self.done.closed
+        return bool(near.any()) and bool((self.done.bound[near] < np.inf).all())
+
+
+def _levels(a: float, b: float) -> range:
+    """Return the whole numbers well between two numbers."""
+    low, high = min(a, b), max(a, b)
+    slack = 8.0 * U * max(abs(a), abs(b))
+    if not high - low < 1e9:
+        raise _Trouble("it jumps too often")
+    return range(math.floor(low + slack) + 1, math.ceil(high - slack))
+
+
+def _touches(kind: str, seen: _Seen) -> bool:
+    if kind == "floor":
+        return bool(seen.mid[0] == np.floor(seen.mid[0]))
+    return bool(abs(seen.mid[0]) <= seen.rad[0])
+
+
+def _differ(values: Disc, pair) -> bool:
+    mid, rad = values.mid[pair], values.rad[pair]
+    return not abs(mid[0] - mid[1]) <= 4.0 * (rad[0] + rad[1]) + 1e-14 * (abs(mid[0]) + abs(mid[1]))
+
+
+def _joined(pieces: _Pieces) -> list[tuple[float, float]]:
+    """Return pieces as intervals, those that meet as one."""
+    found: list[tuple[float, float]] = []
+    for left, right in sorted(zip(pieces.left.tolist(), pieces.right.tolist(), strict=True)):
+        if found and found[-1][1] >= left:
+            left = found.pop()[0]
+        found.append((left, right))
+    return found
+
+
+def _besides(places: list[Ball], others) -> list[Ball]:
+    """Return the places that are none of the others."""
+    return [a for a in places if not any(abs(a.mid - b.mid) <= a.rad + b.rad + 2.0 * U * abs(a.mid) for b in others)]
+
+
+def _merged(places: list[Ball]) -> tuple[Ball, ...]:
+    """Return the places in order, those that doubles cannot tell apart as one."""
+    found: list[Ball] = []
+    for place in sorted(places, key=lambda b: (b.mid, b.rad)):
+        if found and place.mid - found[-1].mid <= place.rad + found[-1].rad + 2.0 * U * abs(place.mid):
+            last = found.pop()
+            place = last if last.rad <= place.rad else place
+        found.append(place)
+    return tuple(found)
+
+
+def _rms(values: np.ndarray) -> float:
+    size = float(values.max(initial=0.0))
+    return size * math.sqrt(float(np.sum((values / size) ** 2))) if 0.0 < size < math.inf else size
+
+
+@dataclass
+class _Pieces:
+    """Pieces of the line, a row of arrays each."""
+
+    left: np.ndarray
+    right: np.ndarray
+    known: np.ndarray  # outcomes of conditions, a row each
+    level: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+    bound: np.ndarray  # of the slope on the disc
+    height: np.ndarray  # of the value on the disc
+    mass: np.ndarray
+    closed: np.ndarray  # not to be cut any more
+    dead: np.ndarray  # the function is infinite or no number there
+    open: np.ndarray  # a condition may have either outcome there
+
+    @classmethod
+    def fresh(cls, left, right, conditions: int) -> _Pieces:
+        size = len(left)
+        nothing = np.zeros(size)
+        return cls(left, right, np.full((conditions, size), np.nan), nothing.copy(),
+                   *(nothing.copy() for _ in range(5)), *(np.zeros(size, bool) for _ in range(3)))  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @property
+    def centre(self) -> np.ndarray:
+        return 0.5 * self.left + 0.5 * self.right
+
+    @property
+    def width(self) -> np.ndarray:
+        return self.right - self.left
+
+    def see(self, value: Disc, slope: Disc, mass: np.ndarray) -> None:
+        """Note what a run says."""
+        self.value, self.slope, self.mass = value.mid, slope.mid, mass
+        self.bound, self.height = slope.upper, value.upper
+        self.dead, self.open = ~np.isfinite(value.mid), np.zeros(len(self), bool)
+
+    def of(self, which) -> _Pieces:
+        return _Pieces(*(getattr(self, name)[..., which] for name in _NAMES))
+
+    def and_more(self, other: _Pieces) -> _Pieces:
+        if not len(other):
+            return self
+        return _Pieces(*(np.concatenate([getattr(self, n), getattr(other, n)], axis=-1) for n in _NAMES))
+
+    def split(self, share: float) -> _Pieces:
+        middle = self.left + share * self.width
+        left, right = self.of(slice(None)), self.of(slice(None))
+        left.right, right.left = middle, middle
+        both = left.and_more(right) if len(self) else left
+        both.level = both.level + 1
+        return both
+
+
+_NAMES = tuple(_Pieces.__dataclass_fields__)
+
+
+def _floats(program: Program, x: np.ndarray) -> dict:
+    """Return every result of the program on plain arrays."""
+    from normcal.numerics.arrays import ARRAYS
+
+    slots: dict = {0: x} | {-k: n if isinstance(n, float) else n.mid for k, n in enumerate(program.numbers, 1)}
+    for place, (name, *operands) in enumerate(program.code, 1):
+        args = [slots[k] for k in operands]
+        plain = _PLAIN.get(name) or _ARITHMETIC.get(name) or getattr(ARRAYS, name)
+        slots[place] = plain(*args)
+    return slots
+
+
+_PLAIN = {"neg": lambda a: -a, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "where": np.where, "/": np.divide}
+
+
+# --- moments that are infinite ---
+
+
+def infinite(f: Callable, law, direction: str) -> str:
+    r"""Return why the second moment of f, or of f' backward, is infinite under a normal law; empty where that is not sure.
+
+    It is where f behaves as :math:`|x - x_0|^{-a}` with :math:`a \ge 1/2` beside a singular point, at every scale that
+    doubles reach, or where :math:`z f^2 \varphi(z)` does not fall as far out as numbers go, in logarithms.
+
+    >>> from normcal.law import Normal
+    >>> infinite(lambda x, m: 1.0 / x, Normal(), "forward")
+    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
+    """
+    program = recorded(f)
+    if program is None or not 0.0 < law.std < math.inf:
+        return ""
+    return _infinite(program, float(law.mean), float(law.std), direction == "backward")
+
+
+@functools.lru_cache(maxsize=512)
+def _infinite(program: Program, mean: float, std: float, slope: bool) -> str:
+    search = _searched(program, mean - REACH * std, mean + REACH * std)
+    with np.errstate(all="ignore"):
+        return search.singular(slope=slope) or _growing(search.runner, mean, std, slope=slope)
+
+
+#: Scales, as powers of two, at which a local exponent is measured, and how near 1/2 it must come.
+_EXACT_SCALES, _SCALES, _CLOSE = (-120.0, -119.0, -118.0, -117.0), (24.0, 25.0, 26.0, 27.0), 1e-6
+
+
+def _local_exponents(runner: _Runner, x: float, rad: float, side: float, known, *, slope: bool, exact: bool) -> np.ndarray:
+    """Return a of |x - x0|^-a between neighbouring scales, no number where it cannot be told."""
+    unit = 1.0 if exact else max(rad, U * abs(x))
+    steps = unit * 2.0 ** np.array(_EXACT_SCALES if exact else _SCALES)
+    value, first, _ = runner.run(x + side * steps, 0.0, np.repeat(known[:, None], len(steps), axis=1))
+    its = first if slope else value
+    sure = its.rad < 0.25 * _CLOSE * abs(its.mid)
+    size = np.where(sure, np.log2(abs(its.mid)), np.nan)
+    return size[:-1] - size[1:]
+
+
+#: A logarithm below which numbers are as good as 0 however they grow later on.
+_NEVER = 1e9
+#: Distances, as powers of two standard deviations, at which growth is measured.
+_FAR = 2.0 ** np.arange(6.0, 27.0)
+
+
+def _growing(runner: _Runner, mean: float, std: float, *, slope: bool) -> str:
+    """Return why f or f' grows too fast for the normal density, or nothing."""
+    from normcal.numerics.logs import LOGS, Log
+
+    for side, name in ((1.0, "+"), (-1.0, "-")):
+        x = Log.of(mean + side * std * _FAR)
+        try:
+            found = runner.in_namespace(LOGS, x)
+        except (TypeError, AttributeError, ValueError, ArithmeticError):
+            return ""
+        its = found.slope if slope else found.value
+        if not isinstance(its, Log):
+            return ""
+        weight = 2.0 * its.log - 0.5 * _FAR * _FAR + np.log(_FAR)
+        slack = 1e-6 + 8.0 * U * _FAR * _FAR
+        rising = (weight[1:] >= weight[:-1] - slack[1:]) | (weight[1:] == np.inf)
+        if weight[0] > -_NEVER and rising.all():
+            what = "the square of its slope" if slope else "its square"
+            return f"{what} grows faster than the normal density falls as x goes to {name}infinity"
+    return ""

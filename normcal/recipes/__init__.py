@@ -1,0 +1,1 @@
+"""Recipes: problems of the literature by name, one a file."""

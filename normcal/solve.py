@@ -1,0 +1,585 @@
+"""Where functions with errors are zero: every sign change in one unknown, many starts in several.
+
+A function takes many points at once and returns, for each, a Value a condition: what is left of it, with the error
+of that. An absent value says that the function is not defined there. Nothing here knows what the functions mean.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from normcal.value import Value
+
+Point = tuple[float, ...]
+Function = Callable[[Sequence[Point]], list[tuple[Value, ...]]]
+
+#: Points of a scan of one unknown; random points and descents from the best of them where there are several unknowns.
+SCANNED, SAMPLED, DESCENTS = 128, 96, 12
+SEED = 0
+#: How a solution is one: the function changes sign, touches 0, is 0 all around, all functions are 0, or none is.
+CROSSES, TOUCHES, EVERYWHERE, MEETS, MISSES = "crosses", "touches", "everywhere", "meets", "misses"
+JUMPS = "jumps"
+#: Intervals wider than this are also looked at on a scale that widens with the distance from 0.
+_WIDE = 20.0
+#: A jump leaves this much of what the function is at the ends of its bracket; a root leaves nothing.
+_JUMP = 1e-6
+#: Singular values of a Jacobian below this, relatively, leave a direction open.
+_FLAT = 1e-8
+#: Solutions this close, relative to the intervals, are one.
+_NEAR = 1e-7
+#: How near to each other descents end that are worth one root, and how near to it that they count as arrived.
+_SAME, _ARRIVED = 1e-9, 1e-3
+_STEP = 6e-6
+_EPS = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An unknown, the interval that is searched for it, and where it stood before."""
+
+    name: str
+    low: float
+    high: float
+    start: float | None = None
+
+    def at(self, t: float) -> float:
+        """Return the point a share ``t`` of the way: evenly on narrow intervals, else ever faster away from 0."""
+        if t <= 0.0 or t >= 1.0:
+            return self.low if t <= 0.0 else self.high
+        first, last = self._warp(self.low), self._warp(self.high)
+        return min(max(self._unwarp(first + (last - first) * t), self.low), self.high)
+
+    def share(self, x: float) -> float:
+        """Return how far along the interval a point lies.
+
+        >>> Axis("a", -100.0, 100.0).share(0.0)
+        0.5
+        """
+        first, last = self._warp(self.low), self._warp(self.high)
+        return min(max((self._warp(x) - first) / (last - first), 0.0), 1.0)
+
+    def grid(self, count: int) -> list[float]:
+        """Return that many points with both ends, half of them evenly, half by ``at``, and the start."""
+        even = count if self._narrow else count // 2
+        points = {self.low + (self.high - self.low) * (k / (even - 1)) for k in range(even - 1)} | {self.high}
+        if not self._narrow:
+            points |= {self.at((k + 0.5) / (count - even)) for k in range(count - even)}
+        return sorted(points if self.start is None else points | {self.start})
+
+    @property
+    def _narrow(self) -> bool:
+        return max(abs(self.low), abs(self.high)) <= _WIDE and not 0.0 < 100.0 * self.low < self.high
+
+    def _warp(self, x: float) -> float:
+        if self.low > 0.0:
+            return math.log(x) if self.high > 100.0 * self.low else x
+        return x if self._narrow else math.asinh(x)
+
+    def _unwarp(self, u: float) -> float:
+        if self.low > 0.0:
+            return math.exp(u) if self.high > 100.0 * self.low else u
+        return u if self._narrow else math.sinh(u)
+
+
+@dataclass(frozen=True)
+class Root:
+    """A point, what the conditions leave there, and what is known of it.
+
+    The error of a coordinate is proved where ``certain``: between two points where the sign is beyond doubt. Else it
+    is estimated from the Jacobian, or None. ``rank`` is that of the Jacobian.
+    """
+
+    point: tuple[Value, ...]
+    left: tuple[Value, ...]
+    how: str
+    certain: bool = False
+    rank: int = 1
+    #: From where to where the conditions are met, if they are all the way.
+    reach: tuple[float, float] | None = None
+
+    @property
+    def worst(self) -> float:
+        """The largest that is left of any condition."""
+        return max(abs(value.value) for value in self.left)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was looked at and found: roots in the order of their coordinates, and else the best that there is."""
+
+    roots: tuple[Root, ...]
+    best: Root | None
+    #: Points that were looked at, and those of them where some condition has no value.
+    points: int
+    undefined: int
+    #: From where to where each condition went over those points; None where it never had a value.
+    ranges: tuple[tuple[float, float] | None, ...]
+    #: Descents that were made, and those that ended in a root; none in a scan.
+    starts: int = 0
+    arrived: int = 0
+    #: Where the sign changes by a jump.
+    jumps: tuple[float, ...] = ()
+    #: Whether the values of a scan only grow (1), or only fall (-1).
+    trend: int = 0
+
+
+class _Undefined(Exception):
+    """The function has no value where one is needed."""
+
+
+def _stated(value: Value) -> Value:
+    """Return a value that says how far it may be off; one that does not is none to build on."""
+    return value if value.error is not None else Value()
+
+
+class _Watched:
+    """A function that remembers how far its values reach and how often it had none."""
+
+    def __init__(self, f: Function) -> None:
+        self.f = f
+        self.points = self.undefined = 0
+        self.reaches: list[list[float]] = []
+
+    def __call__(self, points: Sequence[Point]) -> list[tuple[Value, ...]]:
+        found = [tuple(map(_stated, values)) for values in self.f(points)] if points else []
+        for values in found:
+            self.points += 1
+            self.undefined += any(value.value is None for value in values)
+            for place, value in enumerate(values):
+                if place == len(self.reaches):
+                    self.reaches.append([])
+                if value.value is not None:
+                    self._reached(self.reaches[place], value.value)
+        return found
+
+    def at(self, x: float) -> Value:
+        """Return the one condition at one point of one unknown, or raise."""
+        (value,) = self([(x,)])[0]
+        if value.value is None:
+            raise _Undefined
+        return value
+
+    @staticmethod
+    def _reached(reach: list[float], value: float) -> None:
+        reach[:] = [min(value, *reach), max(value, *reach)] if reach else [value, value]
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float] | None, ...]:
+        return tuple((reach[0], reach[1]) if reach else None for reach in self.reaches)
+
+
+# -- one unknown
+
+
+def one(f: Function, axis: Axis, count: int = SCANNED) -> Search:
+    """Return every zero that a scan of one condition over an interval shows.
+
+    Each sign change is followed to neighbouring doubles (Brent's method), each dip towards 0 to its bottom. What lies
+    between two points of the scan and neither changes the sign nor dips there is not seen.
+
+    Parameters
+    ----------
+    f: a function of one unknown with one condition.
+    axis: the unknown and its interval.
+    count: how many points to scan.
+
+    Returns
+    -------
+    The Search. The error of a root that ``crosses`` is proved, if ``certain``: the sign on either side of it, that
+    far away, is beyond the errors of the function, so that a continuous function has a zero between.
+
+    Examples
+    --------
+    >>> found = one(lambda points: [(Value(x * x - 2.0, 1e-15),) for (x,) in points], Axis("x", 0.0, 3.0))
+    >>> [round(root.point[0].value, 12) for root in found.roots], found.roots[0].point[0].error < 1e-14
+    ([1.414213562373], True)
+    """
+    watched = _Watched(f)
+    points = _scan(watched, axis, count)
+    scanned, undefined, ranges = watched.points, watched.undefined, watched.ranges
+    roots: list[Root] = []
+    for section in _sections(points):
+        roots += [_level(run, axis) for run in _levels(section)]
+        for a, b, how in _suspects(watched, section):
+            roots += _crossing(watched, a, b) if how == CROSSES else _touching(watched, a, b)
+    jumps = [root.point[0].value for root in roots if root.how == JUMPS]
+    roots = _distinct([root for root in roots if root.how != JUMPS], [axis])
+    best = None if roots else _least(points)
+    return Search(tuple(roots), best, scanned, undefined, ranges, jumps=tuple(jumps), trend=_trend(points))
+
+
+def _trend(points: list[tuple[float, Value]]) -> int:
+    """Return 1 where the values of a scan only grow, beyond their errors, -1 where they only fall, else 0."""
+    signs = set()
+    for (_, a), (_, b) in itertools.pairwise(points):
+        if None in (a.value, b.value, a.error, b.error):
+            return 0
+        rise = b.value - a.value
+        signs.add(0 if abs(rise) <= a.error + b.error else math.copysign(1, rise))
+    return int(signs.pop()) if len(signs) == 1 else 0
+
+
+def _scan(f: _Watched, axis: Axis, count: int) -> list[tuple[float, Value]]:
+    """Return the values on a grid, and at the borders of where the function is defined."""
+    grid = axis.grid(count)
+    points = [(x, values[0]) for x, values in zip(grid, f([(x,) for x in grid]), strict=True)]
+    for (a, fa), (b, fb) in itertools.pairwise(list(points)):
+        if (fa.value is None) != (fb.value is None):
+            points += _border(f, a, b, fb.value is None)
+    return sorted(points, key=lambda point: point[0])
+
+
+def _border(f: _Watched, a: float, b: float, left: bool) -> list[tuple[float, Value]]:
+    """Return points ever closer to where the function ceases to be defined; ``left`` says that it is at ``a``."""
+    found = []
+    for _ in range(40):
+        middle = 0.5 * (a + b)
+        if middle in (a, b):
+            break
+        (value,) = f([(middle,)])[0]
+        found.append((middle, value))
+        if (value.value is not None) == left:
+            a = middle
+        else:
+            b = middle
+    return found
+
+
+def _sections(points: list[tuple[float, Value]]) -> list[list[tuple[float, Value]]]:
+    """Cut a scan where the function is not defined."""
+    groups = itertools.groupby(points, key=lambda point: point[1].value is not None)
+    return [list(group) for defined, group in groups if defined]
+
+
+def _sign(value: Value) -> int:
+    """Return the sign of a value that is beyond its error, else 0."""
+    if abs(value.value) <= value.error:
+        return 0
+    return 1 if value.value > 0.0 else -1
+
+
+def _runs(section: list[tuple[float, Value]]) -> list[tuple[int, list[tuple[float, Value]]]]:
+    """Return the stretches of a section on which the sign is the same, 0 being one of its own."""
+    return [(sign, list(run)) for sign, run in itertools.groupby(section, key=lambda point: _sign(point[1]))]
+
+
+def _levels(section: list[tuple[float, Value]]) -> list[list[tuple[float, Value]]]:
+    """Return the stretches that are 0 within the errors and are no passage from one sign to the other."""
+    runs = _runs(section)
+    signs = [0, *(sign for sign, _ in runs), 0]
+    return [run for k, (sign, run) in enumerate(runs) if not sign and len(run) > 2 and signs[k] * signs[k + 2] >= 0]
+
+
+def _level(run: list[tuple[float, Value]], axis: Axis) -> Root:
+    """Return the point of a stretch that is nearest to where the unknown stood, or in the middle."""
+    middle = run[len(run) // 2][0] if axis.start is None else axis.start
+    x, value = min(run, key=lambda point: abs(point[0] - middle))
+    return Root((Value(x),), (value,), EVERYWHERE, rank=0, reach=(run[0][0], run[-1][0]))
+
+
+def _suspects(f: _Watched, section: list[tuple[float, Value]]) -> list[tuple[float, float, str]]:
+    """Return the intervals in which a zero must, or may, lie: (from, to, how)."""
+    found: list[tuple[float, float, str]] = []
+    runs = _runs(section)
+    for place, (sign, run) in enumerate(runs):
+        before, after = runs[place - 1] if place else None, runs[place + 1] if runs[place + 1 :] else None
+        if sign and after is not None and after[0]:
+            found.append((run[-1][0], after[1][0][0], CROSSES))
+        elif not sign and before and after and before[0] != after[0]:
+            found.append((before[1][-1][0], after[1][0][0], CROSSES))
+        elif not sign and len(run) <= 2:
+            found.append((run[0][0], run[-1][0], TOUCHES))
+    for (a, fa), (_, fx), (b, fb) in zip(section, section[1:], section[2:], strict=False):
+        if _sign(fa) == _sign(fx) == _sign(fb) != 0 and abs(fx.value) < min(abs(fa.value), abs(fb.value)):
+            found += _dip(f, a, b, _sign(fx))
+    return found
+
+
+def _dip(f: _Watched, a: float, b: float, sign: int) -> list[tuple[float, float, str]]:
+    """Follow a dip towards 0 to its bottom: it may pass through 0 twice, or touch it."""
+    from scipy.optimize import minimize_scalar
+
+    try:
+        bottom = minimize_scalar(
+            lambda x: sign * f.at(float(x)).value, bounds=(a, b), method="bounded", options={"xatol": 1e-9 * (b - a)}
+        )
+        x, value = float(bottom.x), f.at(float(bottom.x))
+    except _Undefined:
+        return []
+    if _sign(value) == -sign:
+        return [(a, x, CROSSES), (x, b, CROSSES)]
+    return [(x, x, TOUCHES)] if _sign(value) == 0 else []
+
+
+def _touching(f: _Watched, a: float, b: float) -> list[Root]:
+    """Return the point that leaves less of two at which the function is 0 within its error."""
+    x = min((a, b), key=lambda end: abs(f.at(end).value))
+    return [Root((Value(x),), (f.at(x),), TOUCHES, rank=0)]
+
+
+def _crossing(f: _Watched, a: float, b: float) -> list[Root]:
+    """Return the root at a sign change, to the last digit that the function allows; none where it gives out."""
+    try:
+        return [_crossed(f, a, b)]
+    except _Undefined:
+        return []
+
+
+def _crossed(f: _Watched, a: float, b: float) -> Root:
+    from scipy.optimize import brentq
+
+    ends = max(abs(f.at(a).value), abs(f.at(b).value))
+    x = float(brentq(lambda x: f.at(float(x)).value, a, b, xtol=5e-324, rtol=4.0 * _EPS, maxiter=300, disp=False))
+    x, slope = _stepped(f, x, a, b)
+    value = f.at(x)
+    radius, beside = _certified(f, x, a, b, value, slope)
+    if radius is not None:
+        jumped = beside > _JUMP * ends and radius < 1e-9 * (b - a)
+        return Root((Value(x, radius),), (value,), JUMPS if jumped else CROSSES, certain=True)
+    radius = 2.0 * (abs(value.value) + value.error) / abs(slope) + 2.0 * math.ulp(x) if slope else None
+    return Root((Value(x, radius),), (value,), CROSSES)
+
+
+def _stepped(f: _Watched, x: float, a: float, b: float) -> tuple[float, float]:
+    """Return a root after a last step of Newton's method, if that leaves no more; and the slope there."""
+    h = min(_STEP * max(abs(x), 1e-3 * (b - a)), 0.25 * (b - a))
+    low, high = max(x - h, a), min(x + h, b)
+    slope = (f.at(high).value - f.at(low).value) / (high - low)
+    if slope:
+        value = f.at(x).value
+        moved = min(max(x - value / slope, a), b)
+        if abs(f.at(moved).value) < abs(value):
+            return moved, slope
+    return x, slope
+
+
+def _certified(f: _Watched, x: float, a: float, b: float, value: Value, slope: float) -> tuple[float | None, float]:
+    """Return how far on either side of a root the sign is beyond doubt, and what is left there; None if nowhere."""
+    radius = 2.0 * math.ulp(x)
+    if slope:
+        radius = max(radius, 2.0 * (abs(value.value) + value.error) / abs(slope))
+    while True:
+        low, high = max(x - radius, a), min(x + radius, b)
+        ends = f.at(low), f.at(high)
+        if _sign(ends[0]) * _sign(ends[1]) < 0:
+            return max(x - low, high - x), min(abs(ends[0].value), abs(ends[1].value))
+        if low == a and high == b:
+            return None, 0.0
+        radius *= 2.0
+
+
+def _least(points: list[tuple[float, Value]]) -> Root | None:
+    """Return the point of a scan that leaves least."""
+    defined = [(x, value) for x, value in points if value.value is not None]
+    if not defined:
+        return None
+    x, value = min(defined, key=lambda point: abs(point[1].value))
+    return Root((Value(x),), (value,), MISSES)
+
+
+# -- several unknowns
+
+
+def several(f: Function, axes: Sequence[Axis], scales: Sequence[float], rough: Function | None = None) -> Search:
+    """Return the points where several conditions hold together, as far as descents from many starts find them.
+
+    Parameters
+    ----------
+    f: a function of as many unknowns as there are axes, and no fewer conditions.
+    axes: the unknowns and their intervals; where one has a start, the first descent begins there.
+    scales: the size of each condition, by which what is left of it is weighed.
+    rough: the same conditions, faster and less exactly; descents use it, and f is asked where they end.
+
+    Returns
+    -------
+    The Search, the same at every call: the starts are drawn with a fixed seed. Errors of coordinates are estimated
+    from the Jacobian, and None where its rank leaves them open.
+
+    Examples
+    --------
+    >>> def circle(points):
+    ...     return [(Value(x * x + y * y - 1.0, 1e-15), Value(x - y, 1e-15)) for x, y in points]
+    >>> axes = [Axis("x", -2.0, 2.0), Axis("y", -2.0, 2.0)]
+    >>> [round(root.point[0].value, 12) for root in several(circle, axes, (1.0, 1.0)).roots]
+    [-0.707106781187, 0.707106781187]
+    """
+    watched, exact = _Watched(rough or f), _Watched(f)
+    starts = _starts(watched, axes, scales)
+    points, undefined, ranges = watched.points, watched.undefined, watched.ranges
+    bottoms = [bottom for t in starts if (bottom := _descent(watched, axes, scales, t)) is not None]
+    ends = [end for x in _apart(bottoms, axes) if (end := _settled(exact, axes, scales, x)) is not None]
+    met = [root for root in ends if root.how == MEETS]
+    best = None if met or not ends else min(ends, key=lambda root: _cost(root.left, scales))
+    roots = tuple(_distinct(met, axes))
+    arrived = sum(_together(x, root, axes) for x in bottoms for root in roots)
+    return Search(roots, best, points, undefined, ranges, starts=len(starts), arrived=arrived)
+
+
+def _starts(f: _Watched, axes: Sequence[Axis], scales: Sequence[float]) -> list[list[float]]:
+    """Return where to descend from, as shares of the intervals: where the unknowns stood, then the best of a sample."""
+    import numpy as np
+
+    shares = np.random.default_rng(SEED).random((SAMPLED, len(axes))).tolist()
+    if all(axis.start is not None for axis in axes):
+        shares.insert(0, [axis.share(axis.start) for axis in axes])
+    found = f([_placed(axes, t) for t in shares])
+    costs = [_cost(left, scales) for left in found]
+    if not any(map(math.isfinite, costs)):
+        return []
+    first = [0] if len(shares) > SAMPLED and math.isfinite(costs[0]) else []
+    order = [k for k in sorted(range(len(shares)), key=costs.__getitem__) if math.isfinite(costs[k]) and k not in first]
+    # the best by what is left, and among the others one in so many, so that no basin takes all descents
+    half = DESCENTS // 2
+    chosen = first + order[:half] + order[half :: max(len(order[half:]) // half, 1)][:half]
+    return [shares[k] for k in chosen]
+
+
+def _placed(axes: Sequence[Axis], t: Sequence[float]) -> Point:
+    return tuple(axis.at(share) for axis, share in zip(axes, t, strict=True))
+
+
+def _cost(left: tuple[Value, ...], scales: Sequence[float]) -> float:
+    if any(value.value is None for value in left):
+        return math.inf
+    return math.hypot(*(value.value / scale for value, scale in zip(left, scales, strict=True)))
+
+
+def _descent(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], t: list[float]) -> Point | None:
+    """Return where a descent by least squares within the intervals ends; None where the function gives out."""
+    import numpy as np
+    from scipy.optimize import least_squares
+
+    def weighed(points: Sequence[Point]):
+        found = f(points)
+        return np.array([[np.nan if v.value is None else v.value for v in left] for left in found]) / scales
+
+    def residual(t):
+        return weighed([_placed(axes, t)])[0]
+
+    def jacobian(t):
+        steps = np.where(t > 0.5, -_STEP, _STEP) * np.eye(len(t))
+        found = weighed([_placed(axes, t + step) for step in (*steps, *(-steps), 0.0 * t)])
+        ahead, behind, here = found[: len(t)], found[len(t) : -1], found[-1]
+        inside = (np.abs(t - 0.5) < 0.5 - 2.0 * _STEP)[:, None]
+        slopes = np.where(inside, (ahead - behind) / 2.0, ahead - here) / steps.diagonal()[:, None]
+        if not np.isfinite(slopes).all():
+            raise _Undefined
+        return slopes.T
+
+    try:
+        with np.errstate(all="ignore"):
+            found = least_squares(
+                residual, np.clip(t, 1e-9, 1.0 - 1e-9), jacobian, bounds=(0.0, 1.0), max_nfev=60,
+                xtol=1e-14, ftol=1e-14, gtol=1e-14,
+            )  # fmt: skip
+        return _placed(axes, found.x)
+    except (_Undefined, np.linalg.LinAlgError):
+        return None
+
+
+def _apart(points: list[Point], axes: Sequence[Axis]) -> list[Point]:
+    """Return the points without those that all but coincide with one before."""
+    found: list[Point] = []
+    for x in points:
+        if not any(_close(x, other, axes, _SAME) for other in found):
+            found.append(x)
+    return found
+
+
+def _close(a: Point, b: Point, axes: Sequence[Axis], within: float) -> bool:
+    return all(abs(axis.share(x) - axis.share(y)) < within for axis, x, y in zip(axes, a, b, strict=True))
+
+
+def _together(x: Point, root: Root, axes: Sequence[Axis]) -> bool:
+    """Whether a descent ended where the root is."""
+    return _close(x, _coordinates(root), axes, _ARRIVED)
+
+
+def _coordinates(root: Root) -> Point:
+    return tuple(value.value for value in root.point)
+
+
+def _settled(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], x: Point) -> Root | None:
+    """Return the root that Newton's method reaches, or where it gets stuck; None where the function gives out."""
+    import numpy as np
+
+    try:
+        return _newton(f, axes, scales, x)
+    except (_Undefined, np.linalg.LinAlgError):
+        return None
+
+
+def _newton(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], x: Point) -> Root:
+    import numpy as np
+
+    left = _defined(f, x)
+    for _ in range(12):
+        slopes = _slopes(f, axes, x)
+        step = np.linalg.lstsq(
+            slopes / np.array(scales)[:, None], [-v.value / s for v, s in zip(left, scales, strict=True)]
+        )[0]
+        moved = tuple(float(min(max(a + d, axis.low), axis.high)) for a, d, axis in zip(x, step, axes, strict=True))
+        there = f([moved])[0]
+        if moved == x or not _cost(there, scales) < _cost(left, scales):
+            break
+        x, left = moved, there
+    return _judged(axes, scales, x, left, _slopes(f, axes, x))
+
+
+def _judged(axes: Sequence[Axis], scales: Sequence[float], x: Point, left: tuple[Value, ...], slopes) -> Root:
+    """Say what a point is: a root if the errors and the last digits of the unknowns explain all that is left."""
+    import numpy as np
+
+    widths = np.array([max(abs(a), 1e-3 * (axis.high - axis.low)) for a, axis in zip(x, axes, strict=True)])
+    sizes = np.linalg.svd(slopes * widths / np.array(scales)[:, None], compute_uv=False)
+    rank = int(np.count_nonzero(sizes > _FLAT * max(sizes[0], 1e-300)))
+    digits = np.abs(slopes) @ np.array([math.ulp(a) for a in x])
+    values, errors = np.abs([v.value for v in left]), np.array([v.error for v in left])
+    how = MEETS if (values <= 4.0 * (errors + digits)).all() else MISSES
+    radii = [None] * len(x)
+    if how == MEETS and rank == len(x):
+        found = 2.0 * np.abs(np.linalg.pinv(slopes)) @ (values + errors)
+        radii = [float(r + math.ulp(a)) for r, a in zip(found, x, strict=True)]
+    return Root(tuple(Value(float(a), r) for a, r in zip(x, radii, strict=True)), left, how, rank=rank)
+
+
+def _defined(f: _Watched, x: Point) -> tuple[Value, ...]:
+    left = f([x])[0]
+    if any(value.value is None for value in left):
+        raise _Undefined
+    return left
+
+
+def _slopes(f: _Watched, axes: Sequence[Axis], x: Point):
+    """Return the Jacobian by differences, one-sided at the ends of the intervals."""
+    import numpy as np
+
+    pairs = []
+    for place, axis in enumerate(axes):
+        h = min(_STEP * max(abs(x[place]), 1e-3 * min(axis.high - axis.low, 1.0)), 0.25 * (axis.high - axis.low))
+        ends = max(x[place] - h, axis.low), min(x[place] + h, axis.high)
+        pairs += [(*x[:place], end, *x[place + 1 :]) for end in ends]
+    found = f(pairs)
+    if any(value.value is None for left in found for value in left):
+        raise _Undefined
+    values = np.array([[value.value for value in left] for left in found])
+    widths = np.array([pairs[2 * k + 1][k] - pairs[2 * k][k] for k in range(len(axes))])
+    return ((values[1::2] - values[::2]) / widths[:, None]).T
+
+
+def _distinct(roots: list[Root], axes: Sequence[Axis]) -> list[Root]:
+    """Return the roots that differ, nearest first to where the unknowns stood, then in order."""
+    found: list[Root] = []
+    for root in sorted(roots, key=lambda root: root.worst):
+        x, others = _coordinates(root), map(_coordinates, found)
+        if not any(_close(x, other, axes, _NEAR) for other in others):
+            found.append(root)
+    return sorted(found, key=lambda root: (_distance(root, axes), [value.value for value in root.point]))
+
+
+def _distance(root: Root, axes: Sequence[Axis]) -> float:
+    pairs = [(axis, value) for axis, value in zip(axes, root.point, strict=True) if axis.start is not None]
+    return round(math.hypot(*(axis.share(value.value) - axis.share(axis.start) for axis, value in pairs)), 9)
