@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from normcal.engine import AUTO, Effort, Interrupted, estimate
+from normcal import engine
+from normcal.engine import AUTO, Effort, Interrupted
 from normcal.errors import RequestError
-from normcal.layer import BACKWARD, FORWARD, Layer
 from normcal.law import Normal
+from normcal.layer import BACKWARD, FORWARD, Layer
 from normcal.result import BOUND, OK, STANDARD_ERROR, Estimate
 from normcal.value import Value
 
@@ -98,7 +99,7 @@ def approximated(stages: Sequence[Layer], law: Law, directions: Iterable[str], e
 def _found(stage: Layer, direction: str, law: Law, effort: Effort) -> Estimate | None:
     """Return the estimate of one layer; None where there is no number."""
     try:
-        found = estimate(AUTO, stage, direction, law, effort)
+        found = engine.estimate(AUTO, stage, direction, law, effort)
     except RequestError:
         return None
     except Interrupted as stop:
@@ -130,7 +131,9 @@ def _summed(own: Estimate, mean: float | None, std: float | None) -> Estimate:
     for value, more in ((own.mean, mean), (own.std, std)):
         error = None if more is None or value.error is None else value.error + more
         values.append(Value(value.value, error))
-    return replace(own, mean=values[0], std=values[1], rms=_rms(*values), error_kind=STANDARD_ERROR, inputs={}, weights={})
+    return replace(
+        own, mean=values[0], std=values[1], rms=_rms(*values), error_kind=STANDARD_ERROR, inputs={}, weights={}
+    )
 
 
 def _rms(mean: Value, std: Value) -> Value:
@@ -152,5 +155,5 @@ def _product(fed: list[tuple[Layer, Law]], before: list[Estimate], effort: Effor
         status = status if own.status == OK else own.status
     sampled = {"samples": samples, "seed": effort.seed} if samples else {}
     kind = STANDARD_ERROR if kinds != {BOUND} else BOUND
-    engine = max(dict.fromkeys(engines), key=lambda name: (name == "monte-carlo", engines.count(name)))
-    return Estimate(engine, Value(0.0, 0.0), total, total, kind, status, **sampled)
+    last = max(engines, key=lambda name: engine.get(name).rank)  # the one that knows least
+    return Estimate(last, Value(0.0, 0.0), total, total, kind, status, **sampled)

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from normcal import discover, spec
-from normcal.errors import RequestError, echo, unknown
+from normcal.errors import LONGEST_ECHO, RequestError, echo, unknown
 from normcal.layer import Layer
 
 #: What one request may expand to, where rows are written as they come and where all of them are held.
@@ -94,7 +94,8 @@ def _plugged() -> tuple[dict[str, type[Layer]], tuple[str, ...]]:
         for cls in offered:
             fault = _fault(cls, owners)
             if fault:
-                troubles.append(f"{plugin.package}: the layer {cls.__name__} of {plugin.module} is left out: {fault}")
+                where = f"{plugin.module} ({plugin.package})"
+                troubles.append(f"the layer {cls.__name__} of {where} is left out: {fault.rstrip('.')}")
                 continue
             owners |= dict.fromkeys(_names(cls), plugin.package)
             found[cls.name] = cls
@@ -120,7 +121,7 @@ def families() -> tuple[str, ...]:
     >>> "pooling" in families()
     True
     """
-    return tuple(dict.fromkeys((*discover.names("layers"), *(one.name for one in discover.plugins("layers")))))
+    return discover.families("layers")
 
 
 def family(cls: type[Layer]) -> str:
@@ -212,7 +213,8 @@ def build(parsed: spec.Spec) -> Layer:
         raise RequestError(f"{parsed.name} sets {clash[0]} itself.", f"Leave it out, or write {cls.name}.")
     if cls.bare and not parsed.params and not preset:
         return find(cls.bare)()
-    return cls.made(parsed.args, preset | parsed.params)
+    args = tuple(build(arg) if isinstance(arg, spec.Spec) else arg for arg in parsed.args)
+    return cls.made(args, preset | parsed.params)
 
 
 def layer(text: str, code: bool = False) -> Layer:
@@ -236,7 +238,7 @@ def parse(text: str, code: bool = False) -> spec.Spec:
     named = None if code else _code(found)
     if named is not None:
         raise RequestError(
-            f"{named} is Python code, which is loaded only where it is typed, not from a file.",
+            f"{named[:LONGEST_ECHO]} is Python code, which is loaded only where it is typed, not from a file.",
             "Accepted: a layer's name or an expression; or type it: normcal compute.",
         )
     return found

@@ -37,6 +37,11 @@ class Config:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     document: Document | None = None
 
+    @property
+    def folder(self) -> str:
+        """Where the files lie that the config names."""
+        return os.path.dirname(self.path)
+
 
 def shipped() -> dict[str, str]:
     """Return the tables that come with the package: name -> path."""

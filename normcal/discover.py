@@ -70,3 +70,8 @@ def plugins(folder: str) -> tuple[Plugin, ...]:
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
         found.append(Plugin(point.value.partition(":")[0].strip(), package))
     return tuple(sorted(set(found), key=lambda plugin: (plugin.package.lower(), plugin.module)))
+
+
+def families(folder: str) -> tuple[str, ...]:
+    """List the public names of a folder's files, then those of the modules that other packages add."""
+    return tuple(dict.fromkeys((*names(folder), *(plugin.name for plugin in plugins(folder)))))

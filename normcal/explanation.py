@@ -14,14 +14,14 @@ from normcal.spec import written
 
 DEFAULT_SAMPLES = 100_000
 _GENERAL = (
-    "the input entries are independent {law}, the incoming gradient's independent N(0, 1), independent of the input",
+    "the input entries are independent {law}, the incoming gradient's independent {gradient}, {how} the input",
     "derivatives are the almost-everywhere ones that automatic differentiation uses",
 )
 
 
 def report(layer: Layer, request: Request, progress=None) -> Report:
     """Return the explanation of a layer at an input law."""
-    assumptions = [text.format(law=request.law) for text in _GENERAL] + list(layer.assumptions)
+    assumptions = _general(request.law) + list(layer.assumptions)
     with sessions.opened(request, [layer]) as session:
         report = None if progress is None else lambda done, total: progress(layer.spec, done, total)
         effort = request.effort(report, session)
@@ -50,7 +50,7 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Items(tuple(assumptions)),
         Heading("What each engine gives"),
         Table(("direction", "engine", "mean", "std", "error", "how"), tuple(rows), ("direction", "engine", "how")),
-        Items(tuple(layer.notes(request.law)), aside=True),
+        Items(tuple(engines.notes(layer, request.law)), aside=True),
         *_references(layer),
     ]
     return Report(data, [_flat(record) for record in records], tuple(blocks))
@@ -58,6 +58,12 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
 
 def _references(layer: Layer) -> list[Block]:
     return [Heading("References"), Items(tuple(map(str, layer.references)))] if layer.references else []
+
+
+def _general(law) -> list[str]:
+    rho = law.gradient.correlation
+    how = f"each of correlation {rho:.12g} with its entry of" if rho else "independent of"
+    return [text.format(law=law, gradient=law.gradient, how=how) for text in _GENERAL]
 
 
 def _flat(record: dict) -> dict:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from normcal.errors import RequestError, echo, near_misses
+from normcal.errors import LONGEST_ECHO, RequestError, echo, near_misses
 
 #: Limits of an expression: characters, levels of nesting, operations, the size of a whole power.
 LONGEST, DEEPEST, MOST_NODES, LARGEST_POWER = 4_000, 60, 1_000, 1_000
@@ -78,8 +78,8 @@ class Node:
         return self.op in _LOGICAL
 
 
-_COMPARED = {"Gt": ">", "Lt": "<", "GtE": ">", "LtE": "<"}  # they differ where a ball leaves it open
-_LOGICAL = frozenset((">", "<", "and", "or", "not"))
+_COMPARED = {"Gt": ">", "Lt": "<", "GtE": ">=", "LtE": "<="}
+_LOGICAL = frozenset((*_COMPARED.values(), "and", "or", "not"))
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "Pow": "**"}
 
 
@@ -169,6 +169,8 @@ class _Reader:
             if number and (place == 0 or not re.match(r"[\w.]", self.text[place - 1])):
                 place = self.scan_number(number)
             elif word := _WORD.match(self.text, place):
+                if len(word[0]) > LONGEST_ECHO:
+                    self.fail(place, "has a name that is too long", f"Accepted: at most {LONGEST_ECHO} characters.")
                 place = word.end()
             else:
                 place += 1
@@ -537,7 +539,7 @@ def _constant(expression: Expression, node: Node):
         if node.op == "constant":
             found = Ball(*_CONSTANTS[node.value])
         elif node.logical:
-            compared = operands[0] > operands[1] if node.op == ">" else operands[0] < operands[1]
+            compared = _OPERATORS[node.op](*operands)
             return float(bool(compared.true))
         elif node.op == "**":
             found = ball(_power(BALLS, operands[0], node.args[1].value.ball))
@@ -666,5 +668,5 @@ def _power(m, x, a):
 
 _OPERATORS = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "neg": operator.neg,
-    ">": operator.gt, "<": operator.lt,
+    ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
 }  # fmt: skip

@@ -18,6 +18,8 @@ from normcal.spec import values
 CORRELATIONS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 COEFFICIENTS = 6
 MOST_CORRELATIONS = 1001
+#: Fixed points q* at which the critical line is shown.
+LINE = (0.1, 0.3, 1.0, 3.0, 10.0)
 _DUAL = Formula("f̂(c) = E[f(u) f(v)] = Σₖ aₖ² cᵏ", r"\hat f(c) = E[f(u) f(v)] = \sum_k a_k^2 c^k")
 
 
@@ -30,8 +32,8 @@ class Asked:
     coefficients: int = COEFFICIENTS
     sigma_w: float | None = None
     sigma_b: float = 0.0
-    low: float = meanfield.LOW
-    high: float = meanfield.HIGH
+    #: where q is searched; None leaves it to what is searched for
+    interval: tuple[float, float] | None = None
 
 
 def asked(law: Normal, correlation, coefficients, sigma_w, sigma_b, q_interval) -> Asked:
@@ -50,8 +52,7 @@ def asked(law: Normal, correlation, coefficients, sigma_w, sigma_b, q_interval) 
         )
     weight = None if sigma_w is None else meanfield.checked("sigma_w", sigma_w)
     bias = 0.0 if sigma_b is None else meanfield.checked("sigma_b", sigma_b)
-    low, high = (meanfield.LOW, meanfield.HIGH) if q_interval is None else _interval(q_interval)
-    return Asked(law, found, count, weight, bias, low, high)
+    return Asked(law, found, count, weight, bias, None if q_interval is None else _interval(q_interval))
 
 
 def _correlation(value) -> float:
@@ -84,7 +85,10 @@ def report(layer: Layer, asked: Asked) -> Report:
     rows = [_Row(c, its.dual(c), its.correlation_map(c), its.slope_at(c)) for c in asked.correlations]
     ends = [(at, order, its.slope_at(at, order)) for at in (0.0, 1.0) for order in ORDERS]
     network = _network(layer, asked)
-    critical = meanfield.critical(layer, asked.law.mean, asked.sigma_b, asked.low, asked.high)
+    critical = meanfield.critical(
+        layer, asked.law.mean, asked.sigma_b, *(asked.interval or meanfield.CRITICAL_INTERVAL)
+    )
+    line = _line(layer, asked.law.mean)
     data = {
         "schema": SCHEMA,
         "generator": f"normcal {__version__}",
@@ -96,7 +100,7 @@ def report(layer: Layer, asked: Asked) -> Report:
             "correlations": [row.data() for row in rows],
             "derivatives": [{"at": at, "order": order} | found.data() for at, order, found in ends],
             "network": network.data(),
-            "critical": {"sigma_b": asked.sigma_b} | critical.data(),
+            "critical": {"sigma_b": asked.sigma_b} | critical.data() | {"line": [point.data() for point in line]},
         },
     }
     blocks: list[Block] = [
@@ -109,7 +113,7 @@ def report(layer: Layer, asked: Asked) -> Report:
         Heading("Derivatives of the dual activation"),
         Table(("order", "at c = 0", "error", "at c = 1", "its error"), tuple(_derivatives(ends)), ("order",)),
         *network.blocks(),
-        *_critical(critical, asked),
+        *_critical(critical, line),
         Items(tuple(_notes(layer, its)), aside=True),
     ]
     return Report(data, [row.record() for row in rows], tuple(blocks))
@@ -199,7 +203,7 @@ def _network(layer: Layer, asked: Asked) -> _Network:
         ("q_slope", "V'(q)", network.q_slope(q)),
         ("chi", "χ = σw² E f'²", network.chi(q)),
     )
-    fixed = None if asked.sigma_w is None else network.fixed_points(asked.low, asked.high)
+    fixed = None if asked.sigma_w is None else network.fixed_points(*(asked.interval or meanfield.INTERVAL))
     return _Network(asked.sigma_w, asked.sigma_b, q, maps, fixed)
 
 
@@ -233,16 +237,27 @@ def _depth(point) -> Cell:
     return Number(point.depth) if point.depth.status == OK else ""
 
 
-def _critical(found: meanfield.CriticalPoints, asked: Asked) -> list[Block]:
-    rows = tuple(
-        (_cell(it.sigma_w), _error(it.sigma_w), _cell(it.sigma_b), "any" if it.q is None else _cell(it.q))
-        for it in found
-    )
+def _line(layer: Layer, mean: float) -> list[meanfield.CriticalPoint]:
+    """Return points of the critical line, one for each of some q*; none where all of it has sigma_b = 0."""
+    found = [point for point in (meanfield.critical_at(layer, q, mean) for q in LINE) if point is not None]
+    return found if any(point.sigma_b.value > point.sigma_b.error for point in found) else []
+
+
+def _critical(found: meanfield.CriticalPoints, line: list[meanfield.CriticalPoint]) -> list[Block]:
+    columns = ("σw", "error", "σb", "q*")
     blocks: list[Block] = [Heading("Edge of chaos, χ = 1")]
-    if rows:
-        blocks.append(Table(("σw", "error", "σb", "q*"), rows))
-    told = _searched("critical point", len(found), found)
-    return [*blocks, Paragraph(told)]
+    if found.points:
+        blocks.append(Table(columns, tuple(map(_critical_row, found))))
+    blocks.append(Paragraph(_searched("critical point", len(found), found)))
+    if line:
+        told = "More of the line, where σb² = q* − σw² E f(√q* z)² and σw² = 1/E f'(√q* z)²:"
+        blocks += [Paragraph(told), Table(columns, tuple(map(_critical_row, line)))]
+    return blocks
+
+
+def _critical_row(point: meanfield.CriticalPoint) -> tuple[Cell, ...]:
+    q = "any" if point.q is None else _cell(point.q)
+    return _cell(point.sigma_w), _error(point.sigma_w), _cell(point.sigma_b), q
 
 
 def _notes(layer: Layer, its: kernel.Kernel) -> list[str]:

@@ -51,6 +51,8 @@ class Law:
 
     #: Whether entries are normal, so that the layers' own formulas hold.
     normal: ClassVar[bool] = False
+    #: Whether it is that of recorded values, which ``blocks`` yields.
+    recorded: ClassVar[bool] = False
     mean: float
     std: float
     gradient: Gradient = Gradient()
@@ -87,6 +89,12 @@ class Law:
     def data(self) -> dict:
         """Return what an output says of the law: plain JSON by key."""
         raise NotImplementedError
+
+    @property
+    def identity(self) -> dict:
+        """What decides the bits that are drawn from it: what it is, and the law of the gradient."""
+        gradient = {} if self.gradient == Gradient() else {"gradient": self.gradient.data()}
+        return self.data() | gradient
 
     @property
     def spec(self) -> str:

@@ -19,8 +19,6 @@ from normcal.param import ANYTHING, ELEMENTWISE, Param
 from normcal.spec import write
 
 if TYPE_CHECKING:
-    from normcal.approximation import Approximation
-    from normcal.engine import Effort
     from normcal.numerics.balls import Ball
 
 __all__ = [
@@ -87,6 +85,8 @@ class Layer:
     params: ClassVar[tuple[Param, ...]] = ()
     #: Names of the inputs where there are several; each has its own backward figure.
     inputs: tuple[str, ...] = ()
+    #: The layers that a chain puts one behind the other; none for a layer that is no chain.
+    stages: tuple[Layer, ...] = ()
     #: Unicode for a terminal and LaTeX for Markdown.
     formula: ClassVar[str] = ""
     latex: ClassVar[str] = ""
@@ -171,10 +171,6 @@ class Layer:
         """Return what a record says of this layer beyond what it says of all: plain JSON by key."""
         return {}
 
-    def approximated(self, law: Normal, directions: Sequence[str], effort: Effort) -> Approximation | None:
-        """Return what the usual assumption gives, for a layer about which people make one: of normal input all along."""
-        return None
-
     def undefined(self, direction: str, law: Normal) -> str:
         """Return why the moments do not exist at this input; empty where they do."""
         return ""
@@ -241,6 +237,15 @@ class Layer:
     def draws(self) -> int:
         """How many random numbers one independent draw of the whole layer takes, roughly."""
         return max(len(self.inputs), 1)
+
+    @property
+    def rings(self) -> tuple:
+        """How its windows lie along each dimension of a large map; none for a layer without, or on a map of its own."""
+        return ()
+
+    def laid(self, sides: tuple[int, ...]) -> Layer:
+        """Return the layer with ``rings``, simulated on a torus of these sides."""
+        raise NotImplementedError
 
     #: Whether its output entries depend on each other by where they lie, as those of overlapping windows do.
     entangled: bool = False

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from normcal.errors import RequestError, echo
-from normcal.kernel import INTEGRAL, Figure, Kernel, component, figure
+from normcal.kernel import INTEGRAL, MEHLER, Figure, Kernel, component, figure
 from normcal.law import Normal
 from normcal.layer import FORWARD, Layer
 from normcal.result import INFINITE, OK, UNDEFINED
@@ -28,8 +28,9 @@ from normcal.result import INFINITE, OK, UNDEFINED
 if TYPE_CHECKING:
     from normcal.numerics.balls import Ball
 
-#: The interval of q on which fixed points are searched.
-LOW, HIGH = 1e-4, 1e4
+#: The interval of q on which fixed points are searched, and that for points of the critical line: at small q every
+#: function is nearly linear and every point nearly critical.
+INTERVAL, CRITICAL_INTERVAL = (1e-4, 1e4), (1e-2, 1e2)
 SMALLEST, LARGEST = 1e-100, 1e100
 #: Points of the first grid, an odd share of decades so that no round number is one of them; and in all.
 GRID, MOST_POINTS = 48, 1500
@@ -375,17 +376,24 @@ def _merged(intervals: list[Interval]) -> list[Interval]:
     return found
 
 
-def enclosed(off: Callable[[float], Ball], low: float, high: float) -> tuple[float, float] | None:
+def enclosed(
+    off: Callable[[float], Ball], low: float, high: float, near: Callable[[float], float] | None = None
+) -> tuple[float, float] | None:
     """Return a root in [low, high] and a radius around it within which the sign certainly changes; None if it does not.
 
-    The ends have certain and opposite signs.
+    The ends have certain and opposite signs. ``near`` is about the same and quicker: the root is then found by it.
     """
     from scipy.optimize import brentq
 
-    found = brentq(lambda x: float(off(x).mid), low, high, xtol=1e-300, rtol=4.0 * _ROUNDED, maxiter=200)
-    at, size = off(found), high - low
-    steep = abs(float(off(high).mid) - float(off(low).mid)) / size
-    reach = 4.0 * (abs(float(at.mid)) + float(at.rad)) / (steep or 1.0) + 4.0 * _ROUNDED * abs(found)
+    quick = near or (lambda x: float(off(x).mid))
+    if quick(low) * quick(high) >= 0.0:
+        return None if near is None else enclosed(off, low, high)
+    found = brentq(quick, low, high, xtol=1e-300, rtol=4.0 * _ROUNDED, maxiter=200)
+    at, steep = off(found), _steepness(quick, found, low, high)
+    if near is not None and low < found - float(at.mid) / steep < high:
+        found -= float(at.mid) / steep
+        at = off(found)
+    reach = 4.0 * (abs(float(at.mid)) + float(at.rad)) / abs(steep) + 4.0 * _ROUNDED * abs(found)
     start = _sign(off(low))
     while True:
         a, b = max(found - reach, low), min(found + reach, high)
@@ -394,6 +402,13 @@ def enclosed(off: Callable[[float], Ball], low: float, high: float) -> tuple[flo
         if (a, b) == (low, high):
             return None
         reach *= 4.0
+
+
+def _steepness(f: Callable[[float], float], x: float, low: float, high: float) -> float:
+    """Return about the slope of f at a root between the ends, and never 0."""
+    step = 1e-5 * min(x - low, high - x) or 1e-3 * (high - low)
+    a, b = max(x - step, low), min(x + step, high)
+    return (f(b) - f(a)) / (b - a) or (f(high) - f(low)) / (high - low)
 
 
 # --- networks ---
@@ -489,7 +504,9 @@ class Network:
 
     # --- fixed points ---
 
-    def fixed_points(self, low: float = LOW, high: float = HIGH, correlations: bool = True) -> FixedPoints:
+    def fixed_points(
+        self, low: float = INTERVAL[0], high: float = INTERVAL[1], correlations: bool = True
+    ) -> FixedPoints:
         r"""Return every fixed point q* of the q-map on [low, high], and at 0, with stability, chi and depth scales.
 
         An interval in which no root can be, or exactly one, is told by bounds that hold for every q in it; what
@@ -592,6 +609,11 @@ class _Correlations:
         dual = self.kernel.dual(c)
         return Ball(dual.value, dual.error) * self.weight + self.bias - self.q * c
 
+    def near(self, c: float) -> float:
+        """Return about the same by the Hermite series alone."""
+        dual = self.kernel.dual(c, MEHLER)
+        return float(self.weight.mid) * dual.value + float(self.bias.mid) - float(self.q.mid) * c
+
     def slope(self, c: float) -> Ball:
         from normcal.numerics.balls import Ball
 
@@ -607,7 +629,7 @@ class _Correlations:
             reach = next((x for x in (10.0**-k for k in range(30, 0, -1)) if _sign(self.off(x)) < 0), None)
             enclosure = None if reach is None else (0.0, 0.0, reach)
         else:
-            found = enclosed(self.off, 0.0, above)
+            found = enclosed(self.off, 0.0, above, self.near)
             enclosure = found and (found[0], max(found[0] - found[1], 0.0), found[0] + found[1])
         if enclosure is None:
             return None
@@ -676,7 +698,11 @@ def critical_at(layer: Layer, q: float, mean: float = 0.0) -> CriticalPoint | No
 
 
 def critical(
-    layer: Layer, mean: float = 0.0, sigma_b: float = 0.0, low: float = LOW, high: float = HIGH
+    layer: Layer,
+    mean: float = 0.0,
+    sigma_b: float = 0.0,
+    low: float = CRITICAL_INTERVAL[0],
+    high: float = CRITICAL_INTERVAL[1],
 ) -> CriticalPoints:
     r"""Return the points of the critical line at this :math:`\sigma_b`: where :math:`\chi = 1` at a fixed point.
 

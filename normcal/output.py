@@ -53,9 +53,14 @@ class Output:
         place = self.shared.get(str(key[0]), self.place) if key else self.place
         return self.source.refused(error, (*place, *key))
 
+    @property
+    def folder(self) -> str:
+        """The config's own folder."""
+        return os.path.dirname(self.source.path)
+
     def beside(self, path: str) -> str:
         """Return a path that the config names, as seen from the config's own folder."""
-        return os.path.join(os.path.dirname(self.source.path), path)
+        return os.path.join(self.folder, path)
 
 
 def outputs(config: Config, root: str | None = None) -> list[Output]:
@@ -95,10 +100,12 @@ def described(data: dict[str, Any], path: str, where: str) -> Output:
     folder, name = os.path.split(os.path.realpath(path))
     config = configs.checked(Document(where, {"outputs": [data | {"path": name}]}))
     found = replace(_output(config, config.outputs[0], ("outputs", 0), folder), path=path, own=True)
+    hint = "Name the config that the file came from instead."
     for key in _FILES:
         if key in data:
-            hint = "Name the config that the file came from instead."
             raise found.refused(RequestError("a file that is checked names no other files.", hint), key)
+    if found.request.reads:
+        raise found.refused(RequestError("a file that is checked names no other files.", hint), "input")
     return found
 
 
@@ -139,7 +146,7 @@ def _output(config: Config, described: dict[str, Any], place: Place, folder: str
     options = {key: configs.number(key, preset[key]) for key in Request.names() if key in preset}
     at_top = {key: value for key, value in config.options.items() if key not in ("direction", *MEANS)}
     options = at_top | configs.request_options(source, ("defaults",)) | options | configs.request_options(source, place)
-    request = Request().updated({key: config.options.get(key) for key in MEANS} | options)
+    request = Request().updated({key: config.options.get(key) for key in MEANS} | options, config.folder)
     origin = {"format": chosen.name} | at_top | _over(shared, described)
     origin.pop("path")
     places = {key: ("defaults",) if key in defaults else () for key in shared if key not in preset | described}

@@ -11,6 +11,10 @@ MOST_LINES = 6
 #: Part of the height beside which an error can be seen.
 VISIBLE = 0.004
 _MARGIN = 0.05
+#: Nothing is drawn farther out, nor, on a logarithmic scale, closer to 0.
+_FAR = 1e305
+#: Decades between two ticks.
+_EVERY = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,15 @@ class Panel:
     y: Scale
     lines: tuple[Line, ...]
 
+    def marked(self, line: Line, count: int) -> list[tuple[float, float]]:
+        """Return where a line carries its marker: evenly along x, beside the places of the other lines."""
+        points = [
+            (x, y) for piece in line.pieces for x, y in zip(piece.x, piece.y, strict=True)
+            if 0.0 <= self.y.place(y) <= 1.0
+        ]  # fmt: skip
+        wanted = [(k + 0.1 + line.style / MOST_LINES) / count for k in range(count)] if points else []
+        return list(dict.fromkeys(min(points, key=lambda p, at=at: abs(self.x.place(p[0]) - at)) for at in wanted))
+
     @property
     def uncertain(self) -> bool:
         """Whether an error can be seen."""
@@ -116,12 +129,12 @@ def linear(label: str, values: Iterable[float]) -> Scale:
 def logarithmic(label: str, values: Iterable[float]) -> Scale:
     """Return the logarithmic scale that holds positive values with a margin."""
     low, high = _ends(value for value in values if value > 0.0)
-    room = (high / low) ** _MARGIN if high > low else 2.0
-    return Scale(label, low / room, high * room, log=True)
+    room = math.exp(_MARGIN * (math.log(high) - math.log(low))) if high > low else 2.0
+    return Scale(label, max(low / room, 1.0 / _FAR), min(high * room, _FAR), log=True)
 
 
 def _ends(values: Iterable[float]) -> tuple[float, float]:
-    found = [value for value in values if math.isfinite(value)]
+    found = [min(max(value, -_FAR), _FAR) for value in values if math.isfinite(value)]
     return (min(found), max(found)) if found else (1.0, 1.0)
 
 
@@ -138,9 +151,9 @@ def _steps(low: float, high: float, most: int) -> list[float]:
 
 def _decades(low: float, high: float, most: int) -> list[float]:
     """Return 1, 2 and 5 times the powers of ten within, or only powers, or every so many of them."""
-    ends = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    ends = math.floor(math.log10(low)), min(math.ceil(math.log10(high)), 307)
     dense = [factor * 10.0**k for k in range(ends[0], ends[1] + 1) for factor in (1, 2, 5)]
-    for values in (dense, *(list(_powers(*ends, every)) for every in range(1, 700))):
+    for values in (dense, *(list(_powers(*ends, every)) for every in _EVERY)):
         within = [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
         if len(within) <= most:
             return within

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from normcal import engine
 from normcal import session as sessions
@@ -13,6 +14,9 @@ from normcal.request import Request
 from normcal.result import Estimate, LayerResult, Result
 from normcal.session import Session
 from normcal.value import Value
+
+if TYPE_CHECKING:
+    from normcal.approximation import Approximation
 
 #: label, draws done, draws in all
 Progress = Callable[[str, int, int], None]
@@ -113,7 +117,7 @@ def _row(
         for direction in request.directions:
             effort = request.effort(_labelled(progress, layer, direction), session)
             found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort, prepared)
-        gaussian = layer.approximated(request.law, request.directions, request.effort())
+        gaussian = _gaussian(layer, request)
     except Interrupted as stop:
         found[direction], stopped = stop.estimate, stop
     except KeyboardInterrupt as stop:
@@ -123,6 +127,15 @@ def _row(
         yield LayerResult(layer, **found, notes=notes, details=details, gaussian=gaussian)
     if stopped:
         raise stopped
+
+
+def _gaussian(layer: Layer, request: Request) -> Approximation | None:
+    """Return what a chain gives where each of its layers is taken to see normal input; None for another layer."""
+    if not layer.stages:
+        return None
+    from normcal.approximation import approximated
+
+    return approximated(layer.stages, request.law, request.directions, request.effort())
 
 
 def _check_budget(request: Request, layers: Iterable[Layer]) -> None:

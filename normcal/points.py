@@ -15,6 +15,8 @@ from normcal.sweep import INPUT, Point, Points
 
 #: Different remarks that are told; of more, their number is.
 MOST_REMARKS = 20
+#: Layers that a title names; of more, their number.
+MOST_NAMED = 5
 SWEEP, STATUS = "sweep", "status"
 
 
@@ -23,7 +25,8 @@ class Shown:
 
     def __init__(self, points: Points, columns: Sequence[Quantity], errors: bool = False) -> None:
         self.points, self.columns, self.errors = points, tuple(columns), errors
-        self.several = len({sweep.label for sweep in points.sweeps}) > 1
+        self.labels = tuple(dict.fromkeys(sweep.label for sweep in points.sweeps))
+        self.several = len(self.labels) > 1
         self._remarks: dict[str, list[Point]] = {}
         self._counts: collections.Counter = collections.Counter()
 
@@ -62,7 +65,8 @@ class Shown:
         told = []
         for text, count in self._counts.most_common(MOST_REMARKS):
             place = ", ".join(f"{name}={written(value)}" for name, value in self._remarks[text][0].axes.items())
-            where = f"at {place}" if count == 1 else f"at {count} of {len(self.points)} points, the first at {place}"
+            several = f"at {count} of {len(self.points)} points, the first at {place}"
+            where = "at every point" if count == len(self.points) else f"at {place}" if count == 1 else several
             told.append(f"{text} ({where})")
         if len(self._counts) > MOST_REMARKS:
             told.append(f"{len(self._counts) - MOST_REMARKS:_} more remarks stand in the rows that they are about")
@@ -115,12 +119,14 @@ class Shown:
     def _titles(self) -> list[Block]:
         law = self.points.request.law
         swept = [axis.name for axis in self.points.input]
+        rho = law.gradient.correlation
+        tied = f" of correlation {rho:.12g} with it" if rho else ", independent"
         but = f" but for {' and '.join(swept)}" if swept else ""
-        named = "" if self.several else f"{self.points.sweeps[0].label}: "
+        named = ", ".join(self.labels) if len(self.labels) <= MOST_NAMED else f"{len(self.labels)} layers"
         axes = " and ".join(self.points.names)
         return [
-            Paragraph(f"{named}{len(self.points):_} points over {axes}"),
-            Paragraph(f"input {law}{but}, incoming gradient N(0, 1), independent"),
+            Paragraph(f"{named}: {len(self.points):_} points over {axes}"),
+            Paragraph(f"input {law}{but}, incoming gradient {law.gradient}{tied}"),
         ]
 
     def _table(self, found: Sequence[Point]) -> Table:
@@ -143,9 +149,12 @@ class Shown:
         return [number, Error(number.value.error)] if self.errors else [number]
 
     def _grids(self, found: Sequence[Point]) -> Iterator[Grid]:
-        for label in dict.fromkeys(point.sweep for point in found):
+        alike: dict[tuple, list[Point]] = {}
+        for point in found:
+            alike.setdefault((point.sweep, *point.axes), []).append(point)
+        for (label, *_), those in alike.items():
             for column in self.columns:
-                yield Grid(label, column, [point for point in found if point.sweep == label], self.several)
+                yield Grid(label, column, those, self.several)
 
 
 class Grid:

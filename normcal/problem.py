@@ -29,12 +29,18 @@ _OF_INPUT = {
     "mean": Param("mean", 0.0, "(-inf, inf)", "mean of the input"),
     "std": Param("std", 1.0, "(0, inf)", "standard deviation of the input"),
 }
-#: Functions of a kernel that are quantities, and how many numbers they take: a correlation and an order, or a q.
+#: Functions of a kernel that are quantities, and how many numbers they take.
 KERNEL = "kernel."
-_OF_KERNEL = {
-    "dual": (1, 1), "slope_at": (1, 2), "correlation_map": (1, 1), "map_slope": (1, 2), "q_map": (1, 1),
-    "q_slope": (1, 1),
-}  # fmt: skip
+_OF_KERNEL: dict[str, tuple[Callable[..., Value], int, int]] = {
+    "dual": (lambda kernel, c: kernel.dual(c), 1, 1),
+    "slope_at": (lambda kernel, c, order=1: kernel.slope_at(c, _whole(order)), 1, 2),
+    "correlation_map": (lambda kernel, c: kernel.correlation_map(c), 1, 1),
+    "map_slope": (lambda kernel, c, order=1: kernel.map_slope(c, _whole(order)), 1, 2),
+    "coefficient": (lambda kernel, k: kernel.coefficients(_whole(k))[-1], 1, 1),
+    "q_map": (lambda kernel, q, *sigmas: kernel.q_map(q, *sigmas), 1, 3),
+    "q_slope": (lambda kernel, q, *sigmas: kernel.q_slope(q, *sigmas), 1, 2),
+    "chi": (lambda kernel, *sigma_w_and_q: kernel.chi(*sigma_w_and_q), 1, 2),
+}
 _UNKNOWN = "Accepted: NAME or NAME=LOW:HIGH, such as alpha or alpha=0.1:5."
 _TARGET = "Accepted: QUANTITY=VALUE or QUANTITY=QUANTITY, such as forward.std=1 or forward.gain=backward.gain."
 
@@ -208,7 +214,7 @@ def _unknowns(spec: Spec, texts: Sequence[str], request: Request) -> tuple[Unkno
     if len(texts) > MOST_UNKNOWNS:
         raise RequestError(f"{len(texts)} unknowns are too many.", f"Accepted: at most {MOST_UNKNOWNS}.")
     found = tuple(_unknown(spec, text, request) for text in texts)
-    places = [one.path or one.name for one in found]
+    places = [one.path or one.name.removeprefix(INPUT) for one in found]
     twice = [one.name for one, place in zip(found, places, strict=True) if places.count(place) > 1]
     if twice:
         raise RequestError(f"--unknown {twice[0]} is given twice.")
@@ -417,19 +423,23 @@ def _of_kernel(text: str) -> Term:
     if name not in _OF_KERNEL:
         raise unknown("quantity of the kernel:", name, [f"{KERNEL}{one}" for one in _OF_KERNEL])
     numbers = [part for part in (found[2] if found else "").split(",") if part.strip()]
-    least, most = _OF_KERNEL[name]
+    function, least, most = _OF_KERNEL[name]
     if not least <= len(numbers) <= most:
         raise RequestError(f"{echo(text)} is no quantity of the kernel.", f"Accepted: {KERNEL}{name}(1), for example.")
     values = [arithmetic.value(part.strip()) for part in numbers]
-    places = [int(value) if place and value == int(value) else value for place, value in enumerate(values)]
 
     def of(row: LayerResult, request: Request) -> Value:
         from normcal import kernel
 
-        figure = getattr(kernel.of(row.layer, request.law), name)(*places)
+        figure = function(kernel.of(row.layer, request.law), *values)
         return Value(figure.value, figure.error)
 
     return Term(text, of)
+
+
+def _whole(number: float) -> int | float:
+    """Return a whole number as one."""
+    return int(number) if number == int(number) else number
 
 
 def options(request: Request) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ _OF_LAWS = (
     ("mean", -LARGEST, LARGEST), ("std", 0.0, LARGEST), ("gradient_mean", -LARGEST, LARGEST),
     ("gradient_std", 0.0, LARGEST), ("correlation", -1.0, 1.0),
 )  # fmt: skip
-LAWS = 'a law such as student_t(df=5) or empirical(file="values.npy")'
+_LAW = 'a law such as student_t(df=5) or empirical(file="values.npy")'
+#: Options that say under what laws.
+LAWS = ("input", *(name for name, _, _ in _OF_LAWS))
 #: Options that are whole numbers.
 WHOLE = ("samples", "seed", "workers")
 #: Options that say who does the work, and change no number.
@@ -63,7 +65,7 @@ class Request:
                 _number(name, getattr(self, name), low, high)
         if self.input is not None:
             if not isinstance(self.input, str):
-                raise RequestError(f"input cannot be {echo(self.input)}.", f"Accepted: {LAWS}.")
+                raise RequestError(f"input cannot be {echo(self.input)}.", f"Accepted: {_LAW}.")
             if not reads(self.input):
                 _ = self.law  # what is wrong with it is said now
         if self.tol is not None:
@@ -112,6 +114,11 @@ class Request:
         return Normal((self.mean or 0.0) + 0.0, std + 0.0, gradient)  # zeros without a sign
 
     @property
+    def assumptions(self) -> dict[str, Any]:
+        """What a document says of the laws of the input and of the incoming gradient."""
+        return {"input": self.law.data(), "gradient": self.law.gradient.data()}
+
+    @property
     def reads(self) -> bool:
         """Whether the input law names a file."""
         return self.input is not None and reads(self.input)
@@ -129,6 +136,21 @@ class Request:
         return engines.Effort(
             self.tol, self.samples, self.seed, self.threads, progress, self.sampler, self.rtol, session
         )  # fmt: skip
+
+
+def laws_of(assumptions: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the assumptions of a document stand for.
+
+    >>> laws_of(Request(input="laplace(standardised=yes)", std=2.0, gradient_mean=0.5).assumptions)
+    {'input': 'laplace(loc=0.0, scale=1.0, standardised=yes)', 'mean': 0.0, 'std': 2.0, 'gradient_mean': 0.5}
+    """
+    law, gradient = assumptions["input"], assumptions.get("gradient", {})
+    named = {"input": law["spec"]} if law.get("law", "normal") != "normal" else {}
+    moved = ("mean", "std") if law.get("standardised", True) else ()
+    options = named | {name: law[name] for name in moved if name in law}
+    own = {"mean": 0.0, "std": 1.0, "correlation": 0.0}
+    told = {name: gradient.get(name, usual) for name, usual in own.items() if gradient.get(name, usual) != usual}
+    return options | {name if name == "correlation" else f"gradient_{name}": value for name, value in told.items()}
 
 
 def default_workers() -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from normcal import __version__, quantity
 from normcal.errors import NormcalError
-from normcal.law import STANDARD, Normal
+from normcal.law import STANDARD, Law
 from normcal.layer import Layer
 from normcal.quantity import QUANTITIES
 from normcal.value import UNDERFLOW, Value
@@ -147,7 +147,7 @@ class Result:
     """Everything one request produced."""
 
     layers: tuple[LayerResult, ...]
-    law: Normal = STANDARD
+    law: Law = STANDARD
     interrupted: bool = False
     #: What stopped it, where it was not Ctrl-C: the loss of the workers.
     cause: NormcalError | None = None
@@ -157,5 +157,5 @@ class Result:
     def data(self) -> dict:
         """Return the document that JSON and YAML write."""
         head = {"schema": SCHEMA, "generator": f"normcal {__version__}"}
-        assumptions = {"input": self.law.data(), "gradient": STANDARD.data()}
+        assumptions = {"input": self.law.data(), "gradient": self.law.gradient.data()}
         return head | {"assumptions": assumptions, "layers": [row.data() for row in self.layers]} | self.extra

@@ -90,4 +90,4 @@ def identity(request: Request, layers: list[Layer]) -> dict:
     asked = {
         name: getattr(request, name) for name in ("direction", "engine", "samples", "seed", "sampler", "tol", "rtol")
     }
-    return executor.versions() | {"layers": specs, "input": request.law.data()} | asked
+    return executor.versions() | {"layers": specs, "input": request.law.identity} | asked

@@ -30,6 +30,8 @@ _JUMP = 1e-6
 _FLAT = 1e-8
 #: Solutions this close, relative to the intervals, are one.
 _NEAR = 1e-7
+#: A descent that leaves more than this, in units of the scales, is stuck.
+_PROMISING = 1e-6
 #: How near to each other descents end that are worth one root, and how near to it that they count as arrived.
 _SAME, _ARRIVED = 1e-9, 1e-3
 _STEP = 6e-6
@@ -299,19 +301,32 @@ def _suspects(f: _Watched, section: list[tuple[float, Value]]) -> list[tuple[flo
 
 
 def _dip(f: _Watched, a: float, b: float, sign: int) -> list[tuple[float, float, str]]:
-    """Follow a dip towards 0 to its bottom: it may pass through 0 twice, or touch it."""
-    from scipy.optimize import minimize_scalar
-
+    """Follow a dip towards 0 to its bottom by golden sections: it may pass through 0 twice, or touch it."""
     try:
-        bottom = minimize_scalar(
-            lambda x: sign * f.at(float(x)).value, bounds=(a, b), method="bounded", options={"xatol": 1e-9 * (b - a)}
-        )
-        x, value = float(bottom.x), f.at(float(bottom.x))
+        x = _bottom(lambda x: sign * f.at(x).value, a, b)
+        value = f.at(x)
     except _Undefined:
         return []
     if _sign(value) == -sign:
         return [(a, x, CROSSES), (x, b, CROSSES)]
     return [(x, x, TOUCHES)] if _sign(value) == 0 else []
+
+
+def _bottom(g: Callable[[float], float], a: float, b: float) -> float:
+    """Return the point of a dip that is lowest, or the first one below 0."""
+    golden = 0.5 * (math.sqrt(5.0) - 1.0)
+    x, y = b - golden * (b - a), a + golden * (b - a)
+    gx, gy = g(x), g(y)
+    while min(gx, gy) >= 0.0 and a < x < y < b:
+        if gx < gy:
+            b, y, gy = y, x, gx
+            x = b - golden * (b - a)
+            gx = g(x)
+        else:
+            a, x, gx = x, y, gy
+            y = a + golden * (b - a)
+            gy = g(y)
+    return x if gx < gy else y
 
 
 def _touching(f: _Watched, a: float, b: float) -> list[Root]:
@@ -333,12 +348,14 @@ def _crossed(f: _Watched, a: float, b: float) -> Root:
 
     ends = max(abs(f.at(a).value), abs(f.at(b).value))
     x = float(brentq(lambda x: f.at(float(x)).value, a, b, xtol=5e-324, rtol=4.0 * _EPS, maxiter=300, disp=False))
+    beside = [f.at(min(max(x + side * 4.0 * math.ulp(x), a), b)) for side in (-1.0, 1.0)]
+    if all(abs(value.value) > _JUMP * ends + 8.0 * value.error for value in beside):
+        return Root((Value(x),), (f.at(x),), JUMPS)
     x, slope = _stepped(f, x, a, b)
     value = f.at(x)
-    radius, beside = _certified(f, x, a, b, value, slope)
+    radius = _certified(f, x, a, b, value, slope)
     if radius is not None:
-        jumped = beside > _JUMP * ends and radius < 1e-9 * (b - a)
-        return Root((Value(x, radius),), (value,), JUMPS if jumped else CROSSES, certain=True)
+        return Root((Value(x, radius),), (value,), CROSSES, certain=True)
     radius = 2.0 * (abs(value.value) + value.error) / abs(slope) + 2.0 * math.ulp(x) if slope else None
     return Root((Value(x, radius),), (value,), CROSSES)
 
@@ -356,8 +373,8 @@ def _stepped(f: _Watched, x: float, a: float, b: float) -> tuple[float, float]:
     return x, slope
 
 
-def _certified(f: _Watched, x: float, a: float, b: float, value: Value, slope: float) -> tuple[float | None, float]:
-    """Return how far on either side of a root the sign is beyond doubt, and what is left there; None if nowhere."""
+def _certified(f: _Watched, x: float, a: float, b: float, value: Value, slope: float) -> float | None:
+    """Return how far on either side of a root the sign is beyond doubt; None if nowhere."""
     radius = 2.0 * math.ulp(x)
     if slope:
         radius = max(radius, 2.0 * (abs(value.value) + value.error) / abs(slope))
@@ -365,9 +382,9 @@ def _certified(f: _Watched, x: float, a: float, b: float, value: Value, slope: f
         low, high = max(x - radius, a), min(x + radius, b)
         ends = f.at(low), f.at(high)
         if _sign(ends[0]) * _sign(ends[1]) < 0:
-            return max(x - low, high - x), min(abs(ends[0].value), abs(ends[1].value))
+            return max(x - low, high - x)
         if low == a and high == b:
-            return None, 0.0
+            return None
         radius *= 2.0
 
 
@@ -407,19 +424,26 @@ def several(f: Function, axes: Sequence[Axis], scales: Sequence[float], rough: F
     [-0.707106781187, 0.707106781187]
     """
     watched, exact = _Watched(rough or f), _Watched(f)
-    starts = _starts(watched, axes, scales)
+    starts, sampled = _starts(watched, axes, scales)
     points, undefined, ranges = watched.points, watched.undefined, watched.ranges
     bottoms = [bottom for t in starts if (bottom := _descent(watched, axes, scales, t)) is not None]
-    ends = [end for x in _apart(bottoms, axes) if (end := _settled(exact, axes, scales, x)) is not None]
+    apart = _apart(bottoms, axes)
+    lefts = watched(apart)
+    near = [x for x, left in zip(apart, lefts, strict=True) if _cost(left, scales) < _PROMISING]
+    sampled += [Root(tuple(map(Value, x)), left, MISSES, rank=0) for x, left in zip(apart, lefts, strict=True)]
+    ends = [end for x in near if (end := _settled(exact, axes, scales, x)) is not None]
     met = [root for root in ends if root.how == MEETS]
-    best = None if met or not ends else min(ends, key=lambda root: _cost(root.left, scales))
+    best = None if met else min([*ends, *sampled], key=lambda root: _cost(root.left, scales), default=None)
     roots = tuple(_distinct(met, axes))
     arrived = sum(_together(x, root, axes) for x in bottoms for root in roots)
     return Search(roots, best, points, undefined, ranges, starts=len(starts), arrived=arrived)
 
 
-def _starts(f: _Watched, axes: Sequence[Axis], scales: Sequence[float]) -> list[list[float]]:
-    """Return where to descend from, as shares of the intervals: where the unknowns stood, then the best of a sample."""
+def _starts(f: _Watched, axes: Sequence[Axis], scales: Sequence[float]) -> tuple[list[list[float]], list[Root]]:
+    """Return where to descend from, as shares of the intervals, and the best of the sample as no root.
+
+    First comes where the unknowns stood, if that is known.
+    """
     import numpy as np
 
     shares = np.random.default_rng(SEED).random((SAMPLED, len(axes))).tolist()
@@ -428,13 +452,15 @@ def _starts(f: _Watched, axes: Sequence[Axis], scales: Sequence[float]) -> list[
     found = f([_placed(axes, t) for t in shares])
     costs = [_cost(left, scales) for left in found]
     if not any(map(math.isfinite, costs)):
-        return []
+        return [], []
+    least = min(range(len(shares)), key=costs.__getitem__)
+    best = Root(tuple(Value(x) for x in _placed(axes, shares[least])), found[least], MISSES, rank=0)
     first = [0] if len(shares) > SAMPLED and math.isfinite(costs[0]) else []
     order = [k for k in sorted(range(len(shares)), key=costs.__getitem__) if math.isfinite(costs[k]) and k not in first]
     # the best by what is left, and among the others one in so many, so that no basin takes all descents
     half = DESCENTS // 2
     chosen = first + order[:half] + order[half :: max(len(order[half:]) // half, 1)][:half]
-    return [shares[k] for k in chosen]
+    return [shares[k] for k in chosen], [best]
 
 
 def _placed(axes: Sequence[Axis], t: Sequence[float]) -> Point:
@@ -538,7 +564,7 @@ def _judged(axes: Sequence[Axis], scales: Sequence[float], x: Point, left: tuple
     rank = int(np.count_nonzero(sizes > _FLAT * max(sizes[0], 1e-300)))
     digits = np.abs(slopes) @ np.array([math.ulp(a) for a in x])
     values, errors = np.abs([v.value for v in left]), np.array([v.error for v in left])
-    how = MEETS if (values <= 4.0 * (errors + digits)).all() else MISSES
+    how = MEETS if (values <= errors + 4.0 * digits).all() else MISSES
     radii = [None] * len(x)
     if how == MEETS and rank == len(x):
         found = 2.0 * np.abs(np.linalg.pinv(slopes)) @ (values + errors)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from normcal.errors import RequestError, echo
+from normcal.errors import LONGEST_ECHO, RequestError, echo
 
 LONGEST = 1_000_000
 DEEPEST = 12
@@ -240,8 +240,8 @@ class _Reader:
                 return
         key = self.take("word", "a parameter's name")
         if key in params:
-            raise RequestError(f"{echo(self.text)}: {key} is given twice.")
-        self.take("=", f"'=' and a value after {key}")
+            raise RequestError(f"{echo(self.text)}: {key[:LONGEST_ECHO]} is given twice.")
+        self.take("=", f"'=' and a value after {key[:LONGEST_ECHO]}")
         params[key] = self.value()
 
     def value(self) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from normcal.catalog import family
-from normcal.law import Normal
+from normcal.law import Gradient, Law
 from normcal.quantity import QUANTITIES
 from normcal.renderer import Renderer
 from normcal.report import Block, Cell, Error, Heading, Items, Members, Number, Paragraph, Report, Table
@@ -60,7 +60,7 @@ def by_layer(result: Result, more: list[Block] | None = None) -> Report:
     return _report(result, [*blocks, *_gradients(result), *_approximations(result), *(more or [])])
 
 
-def streamed(rows: Rows, law: Normal, extra: dict[str, Any] | None = None) -> Report:
+def streamed(rows: Rows, law: Law, extra: dict[str, Any] | None = None) -> Report:
     """Return the report of ``compute`` or ``table`` for a format that streams: nothing in it waits for all rows."""
 
     def members() -> Iterator[tuple[str, Any]]:
@@ -138,7 +138,7 @@ def _asked(result: Result, path: str) -> bool:
 
 
 def _report(result: Result, blocks: list[Block]) -> Report:
-    assumptions = Paragraph(f"input {result.law}, incoming gradient N(0, 1), independent")
+    assumptions = Paragraph(result.law.assumptions)
     head = [Paragraph(result.title)] if result.title else []
     notes = Items(tuple(note for row in result.layers for note in row.notes), aside=True)
     constants = functools.partial(_constants, result) if result.layers else None
@@ -166,13 +166,13 @@ def _parts(row: LayerResult) -> list[tuple[str, Estimate]]:
     return found
 
 
-def _records(row: LayerResult, law: Normal) -> Iterator[dict[str, Any]]:
+def _records(row: LayerResult, law: Law) -> Iterator[dict[str, Any]]:
     """Flatten: one record for each direction of a layer, for each of its parts, and for what approximates it."""
     spec, notes, factor = row.layer.spec, "; ".join(row.notes), row.jacobian_factor
     approximated = [(f"{direction} {_GAUSSIAN}", estimate) for direction, estimate in _approximated(row)]
     for direction, estimate in [*_parts(row), *approximated]:
         side, _, of = direction.partition(" ")
-        record = {"spec": spec, "input_mean": law.mean, "input_std": law.std, "direction": side, "of": of}
+        record = {"spec": spec, **_inputs(law), "direction": side, "of": of}
         values: list[tuple[str, Value]] = [(name, getattr(estimate, name)) for name in QUANTITIES]
         record.update([(name, value.value) for name, value in values])
         record |= {"status": estimate.status, "engine": estimate.engine, "error_kind": estimate.error_kind}
@@ -180,3 +180,11 @@ def _records(row: LayerResult, law: Normal) -> Iterator[dict[str, Any]]:
         record |= {"samples": estimate.samples, "seed": estimate.seed}
         record |= {"jacobian_factor": factor.value, "jacobian_factor_error": factor.error, "notes": notes}
         yield record
+
+
+def _inputs(law: Law) -> dict[str, Any]:
+    """Return the columns that say under what law a row was computed."""
+    told = law.data()
+    named = {} if law.normal else {"input": law.spec}
+    gradient = {} if law.gradient == Gradient() else {f"gradient_{key}": x for key, x in law.gradient.data().items()}
+    return {"input_mean": told["mean"], "input_std": told["std"]} | named | gradient

@@ -42,7 +42,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The layers that one SPEC stands for, and the axes on which they lie; no axes for a single layer."""
+    """The layers that one SPEC stands for, and the axes on which they lie; no axes for a single layer.
+
+    ``label`` is the name that the user gave, or the SPEC without what is swept.
+    """
 
     label: str
     part: spec.Spec | type[Layer]
@@ -105,7 +108,7 @@ class Points:
         self.request = request.updated(fixed)
         self.input = tuple(Axis(name, values) for name, values in given.items() if len(values) > 1)
         laws = math.prod(len(axis.values) for axis in self.input)
-        found = catalog.Layers(texts, most=most)
+        found = catalog.Layers(texts, most=most, code=True)
         if len(found) * laws > most:
             raise RequestError(f"{len(found) * laws:_} points are too many.", _accepted(most))
         self.sweeps = [_sweep(part) for part in found.parts]
@@ -207,7 +210,9 @@ def _accepted(most: int) -> str:
 def _sweep(part: spec.Spec | type[Layer]) -> Sweep:
     if not isinstance(part, spec.Spec):
         return Sweep(part.name, part, ())
-    return Sweep(_fixed(part).spec, part, tuple(Axis(name, values) for name, values in _axes(part, "")))
+    first = catalog.build(next(spec.expand(part, catalog.MOST_LAYERS)))
+    axes = tuple(Axis(name, values) for name, values in _axes(part, ""))
+    return Sweep(first.called or _fixed(part).spec, part, axes)
 
 
 def _axes(part: spec.Spec, prefix: str) -> Iterator[tuple[str, tuple]]:

@@ -10,7 +10,7 @@ from normcal.config import Config
 from normcal.errors import RequestError
 from normcal.grid import Grid
 from normcal.report import Block, Error, Heading, Number, Paragraph, Report, Table
-from normcal.request import BOTH, Request
+from normcal.request import BOTH, LAWS, Request
 from normcal.result import Result
 
 
@@ -24,7 +24,7 @@ def more(config: Config, request: Request) -> tuple[list[Block], dict]:
     """Return what a config asks for beside its rows, as blocks and as data."""
     everything = dataclasses.replace(request, direction=BOTH)  # a grid says what it needs
     # what is printed was printed at the config's own input law, and is held against the best value
-    law = Request().updated({name: config.options.get(name) for name in ("mean", "std")}).law
+    law = Request().updated({name: config.options.get(name) for name in LAWS}, config.folder).law
     blocks: list[Block] = []
     extra: dict = {}
     try:

@@ -140,25 +140,29 @@ def _compare_all(layer: Layer, direction: str, request: Request, effort: Effort)
     for sampled in (e for e in estimates if e.error_kind == STANDARD_ERROR):
         for part in _parts(bounds[0], sampled):
             found += [_z_score(layer, direction, q, *part) for q in ("mean", "std")]
-    components = _components(layer, direction, request)
-    if components and any(c.sampled for c in found) and not _draws_suffice(components, direction, request, estimates):
+    pairs = _pairs(layer, direction, request)
+    if pairs and any(c.sampled for c in found) and not _draws_suffice(pairs, direction, estimates):
         found = [replace(c, score=None) if c.sampled else c for c in found]
     return found + _against_witness(layer, direction, request, bounds[0])
 
 
-def _components(layer: Layer, direction: str, request: Request) -> list:
+def _pairs(layer: Layer, direction: str, request: Request) -> list:
+    """Return the normal laws and the components that the layer's moments are integrals of; none where they are not."""
+    law = request.law
+    if direction != FORWARD and not law.gradient.plain:
+        return []
     try:
-        return list(layer.components(direction, request.law))
+        return [pair for c in layer.components(direction, law) for pair in law.pulled(c, direction)]
     except Unsupported:
         return []
 
 
-def _draws_suffice(components: list, direction: str, request: Request, estimates: list[Estimate]) -> bool:
+def _draws_suffice(pairs: list, direction: str, estimates: list[Estimate]) -> bool:
     """Whether enough draws carry the variance for a z-score to be normal: a sample that misses all
     of the rare ones cannot know it, but the integrals do."""
     from normcal.engines._adaptive import informative_share
 
-    share = informative_share(components, request.law, forward=direction == FORWARD)
+    share = informative_share(pairs, forward=direction == FORWARD)
     return all(e.samples * share >= LEAST_INFORMATIVE for e in estimates if e.samples)
 
 
@@ -189,15 +193,13 @@ def _against_witness(layer: Layer, direction: str, request: Request, best: Estim
     """Compare with SciPy's adaptive rules, run on the plain definition of the layer."""
     import numpy as np
 
+    from normcal.engines import quadrature
     from normcal.engines._adaptive import AdaptiveIntegrals
-    from normcal.engines._bounded import assembled
-    from normcal.numerics.balls import BALLS
 
     integrals = AdaptiveIntegrals()
     try:
         with np.errstate(all="ignore"):
-            found = layer.reduced(direction, request.law, integrals, BALLS)
-            theirs = assembled(WITNESS, Effort(), layer, direction, found)
+            theirs = quadrature.integrated(layer, direction, request.law, Effort(), integrals, WITNESS)
     except Unsupported:
         return []
     if not integrals.used:

@@ -182,6 +182,8 @@ WALLS = {
     "alternatives": "renderers renderer report config",
     "comparison": "layers engines engine renderers renderer report request pipeline catalog config numpy scipy",
     "schemas": "layers engines engine renderers renderer report pipeline numpy scipy",
+    "kernel": "renderers renderer report request pipeline config rich yaml",
+    "meanfield": "layers renderers renderer report request pipeline catalog config rich yaml",
     "report": "layers layer engines engine renderers renderer request pipeline catalog numpy scipy",
     "executor": "layers engines engine renderers renderer report request pipeline catalog result config",
     "executors": "layers engines engine renderers renderer report request pipeline catalog result config numpy scipy",
@@ -190,6 +192,13 @@ WALLS = {
     "samplers": "layers engines engine executors renderers renderer report request pipeline catalog result config",
     "sampling": "layers engines engine executors renderers report request pipeline catalog result config scipy",
     "simulation": "layers engines renderers renderer report request pipeline catalog result config numpy scipy",
+    "sweep": "layers renderers renderer report canvases canvas picture config numpy scipy",
+    "points": "layers engines engine renderers renderer canvases canvas picture config numpy scipy",
+    "graphs": "engines engine renderers renderer report canvases canvas request pipeline config scipy",
+    "curves": "layers engines engine renderers renderer report canvases canvas config numpy scipy",
+    "picture": "layers layer engines engine renderers renderer report canvases canvas request pipeline catalog result",
+    "canvas": "layers layer engines engine renderers renderer report request pipeline catalog result numpy scipy",
+    "canvases": "layers layer engines engine renderers renderer report request pipeline catalog result numpy scipy",
     "session": "layers engines engine renderers renderer report pipeline catalog result config numpy scipy",
     "solve": "layers layer engines engine renderers renderer report request pipeline catalog spec result config problem",
     "problem": "layers engines renderers renderer report config",
@@ -262,7 +271,7 @@ def test_monte_carlo_shares_no_formula_with_the_engines_that_it_witnesses(path):
     )
 
 
-@pytest.mark.parametrize("folder", ["commands", "layers", "engines", "executors", "recipes", "renderers", "samplers"])
+@pytest.mark.parametrize("folder", ["canvases", "commands", "layers", "engines", "executors", "recipes", "renderers", "samplers"])
 def test_no_list_of_plug_ins_is_written_by_hand(folder):
     names = {path.stem for path in (ROOT / "normcal" / folder).glob("*.py") if not path.stem.startswith("_")}
     assert not imports(ROOT / "normcal" / folder / "__init__.py")

@@ -73,7 +73,8 @@ def test_the_configs_that_ship_are_found_by_name():
 def test_every_option_of_a_request_may_stand_in_a_config(reading):
     values = {
         "direction": "forward", "mean": 0.5, "std": 2, "engine": "quadrature", "tol": 1e-9, "samples": 1000, "seed": 3,
-        "workers": 2, "sampler": "sobol", "rtol": 1e-4, "executor": "processes",
+        "workers": 2, "sampler": "sobol", "rtol": 1e-4, "executor": "processes", "gradient_mean": 0.5,
+        "gradient_std": 2, "correlation": 0.25, "input": "laplace(standardised=yes)",
     }  # fmt: skip
     assert values.keys() == set(Request.names()) - {"cluster"}
     found = reading(yaml.safe_dump({"layers": ["relu"]} | values))
@@ -220,3 +221,41 @@ def test_a_config_cannot_name_a_cluster(reading):
     """What comes from a cluster is unpickled: only the command line, or a program, may say whom to trust."""
     with pytest.raises(RequestError, match="cluster"):
         reading("layers: [relu]\ncluster: tcp://127.0.0.1:8786\n")
+
+
+# --- expressions ---
+
+EXPRESSIONS = """
+layers:
+  - relu
+  - {expr: "x * tanh(softplus(x))", name: mine}
+  - expr: a * tanh(b * x)
+    params: {a: [1, 2], b: "0.5:1:2"}
+outputs:
+  - path: a.toml
+    layers: {mine: {expr: a * x, params: {a: 1.5}}, other: gelu}
+    also: [{expr: "u * v", name: product}]
+"""
+
+
+def test_an_expression_stands_among_the_layers_of_a_config(reading):
+    found = reading(EXPRESSIONS)
+    assert found.layers[:2] == ["relu", 'expr("x * tanh(softplus(x))", name=mine)']
+    assert [layer.spec for layer in catalog.layers(found.layers)][2:] == [
+        f'expr("a * tanh(b * x)", a={a}, b={b})' for a in (1.0, 2.0) for b in (0.5, 1.0)
+    ]
+    (output,) = found.outputs
+    assert output["layers"] == {"mine": 'expr("a * x", a=1.5, name=mine)', "other": "gelu"}
+    assert output["also"] == ['expr("u * v", name=product)']
+
+
+def test_an_expression_of_a_config_is_tabulated_generated_and_checked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "normcal.yaml").write_text(EXPRESSIONS)
+    assert "mine" in succeed("table", "normcal.yaml").stdout
+    succeed("generate")
+    text = (tmp_path / "a.toml").read_text()
+    for name in ("mine", "other", "product"):
+        assert f"[{name}]" in text
+    succeed("check")
+    succeed("check", "a.toml")

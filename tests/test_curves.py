@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normcal import curves, picture, quantity, session
+from normcal import curves, graphs, picture, quantity, session
 from normcal.errors import RequestError
 from normcal.numerics.balls import Ball
 from normcal.request import Request
@@ -16,15 +16,16 @@ from normcal.request import Request
 X = np.linspace(-4.0, 4.0, 81).tolist()
 
 
-def drawn(specs, panels=curves.PANELS, columns=curves.COLUMNS, **options):
+def drawn(specs, panels=None, columns=curves.COLUMNS, **options):
     ranges = {name: options.pop(name) for name in ("x", "std", "mean") if name in options}
-    found = curves.Curves(curves.named(specs), Request(**options), [quantity.parse(path) for path in columns], ranges)
+    chosen = [quantity.parse(path) for path in columns]
+    found = curves.Curves(curves.named(specs), Request(**options), chosen, ranges, panels)
     with session.opened(found.request, ()) as opened:
-        return found.picture(panels, None, opened)
+        return found.picture(None, opened)
 
 
 def traced(f, kinks=()):
-    return curves.Traced(f, [Ball(float(kink)) for kink in kinks], X).line("f", 0, True)
+    return graphs.Traced(f, [Ball(float(kink)) for kink in kinks], X).line("f", 0, True)
 
 
 #: f, its kinks, where it jumps within (-4, 4), and how often
@@ -124,6 +125,36 @@ def test_layers_without_a_function_have_their_moments_drawn_and_say_so():
     assert [caption.partition(":")[0] for caption in found.captions] == ["max_pool(kernel_size=2)", "rrelu"]
 
 
+def test_a_law_without_room_for_mean_and_std_leaves_their_panels_out_unless_asked():
+    found = drawn(["tanh"], input="student_t(df=5)")
+    assert [panel.y.label for panel in found.panels] == ["f(x)", "f′(x)"]
+    assert "standardised" not in found.captions[0]
+    assert "a mean and a std of its own" in found.captions[0]
+    with pytest.raises(RequestError, match="of its own"):
+        drawn(["tanh"], ["std"], input="student_t(df=5)")
+    labels = [panel.x.label for panel in drawn(["tanh"], ["std"], input="student_t(df=5, standardised=yes)").panels]
+    assert set(labels) == {"std of the input student_t(df=5, standardised=yes)"}
+
+
+def test_another_gradient_is_said():
+    assert "incoming gradient: N(0.5, 1)." in drawn(["tanh"], ["std"], gradient_mean=0.5, std=[1.0, 2.0]).captions
+
+
+@pytest.mark.parametrize("spec", ["elu | tanh", "numpy:tanh", 'expr("tanh(x)")'])
+def test_functions_of_every_origin_are_drawn(spec):
+    (panel,) = drawn([spec], ["derivative"]).panels
+    (piece,) = panel.lines[0].pieces
+    if "elu" not in spec:
+        assert piece.y == pytest.approx(1.0 - np.tanh(piece.x) ** 2, abs=1e-6)
+
+
+def test_a_kernel_leads_from_correlation_to_correlation():
+    (panel,) = drawn(["relu", "max_pool"], ["kernel"]).panels
+    (line,) = panel.lines
+    value = dict(zip(line.pieces[0].x, line.pieces[0].y, strict=True))
+    assert (value[0.0], value[1.0]) == (pytest.approx(1.0 / math.pi), pytest.approx(1.0))
+
+
 def test_errors_that_can_be_seen_are_drawn_and_explained():
     sampled = drawn(["relu"], ["std"], ("forward.std",), engine="monte-carlo", samples=1000, std=[1.0, 2.0, 3.0])
     assert sampled.panels[0].uncertain
@@ -131,6 +162,12 @@ def test_errors_that_can_be_seen_are_drawn_and_explained():
     exact = drawn(["relu"], ["std"], ("forward.std",), std=[1.0, 2.0, 3.0])
     assert not exact.panels[0].uncertain
     assert exact.captions == ()
+
+
+def test_an_error_that_is_not_huge_lies_within_the_panel():
+    (panel,) = drawn(["relu"], ["std"], ("forward.std",), engine="monte-carlo", samples=1000, std=[1.0, 1.1]).panels
+    (piece,) = panel.lines[0].pieces
+    assert panel.y.low <= min(piece.low) < max(piece.high) <= panel.y.high
 
 
 def test_values_without_an_error_are_joined_by_no_line():
@@ -149,6 +186,7 @@ def test_a_scale_is_logarithmic_where_values_span_much():
 
 def test_a_curve_is_named_as_it_was_asked_for():
     assert drawn(["elu(alpha=[0.5, 2])"], ["function"]).labels == ("elu(alpha=0.5)", "elu(alpha=2)")
+    assert drawn(['expr("x**2", name=mine)'], ["function"]).labels == ("mine",)
 
 
 REFUSED = {

@@ -16,6 +16,7 @@ from normcal.numerics.arrays import ARRAYS
 from normcal.numerics.balls import BALLS, Ball, ball
 from normcal.numerics.duals import Duals
 from normcal.numerics.tape import Tape, run
+from tests.program import ROOT
 
 STEADY = settings(derandomize=True, database=None, deadline=None)
 X = np.array([-2.7, -1.3, -0.4, 0.3, 0.9, 1.6, 2.2])
@@ -298,3 +299,10 @@ def test_what_is_read_is_contained_in_its_balls(text):
     rad, mid = np.broadcast_to(held.rad, X.shape), np.broadcast_to(held.mid, X.shape)
     known = np.isfinite(plain) & np.isfinite(rad) & np.isfinite(mid)
     assert np.all(np.abs(plain - mid)[known] <= 2.0 * rad[known] + 1e-9 * np.abs(plain[known]) + 1e-300)
+
+
+def test_the_page_names_every_function_and_the_limits():
+    page = (ROOT / "docs" / "custom.md").read_text(encoding="utf-8")
+    assert {name for name in functions() if f"`{name}`" not in page} == set()
+    for limit in (expression.LONGEST, expression.DEEPEST, expression.MOST_NODES, expression.LARGEST_POWER):
+        assert f"{limit:,}" in page

@@ -52,6 +52,7 @@ COMMANDS = [
     ["layers", "relu"],
     ["explain", "relu", "--samples", "500"],
     ["verify", "relu", "--samples", "500"],
+    ["kernel", "relu", "--correlation", "0"],
 ]
 
 

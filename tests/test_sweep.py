@@ -48,6 +48,8 @@ def test_what_has_several_values_is_an_axis(text, mean, std, names, count):
         ("elu(alpha=0:1:3, output_scale=2)", "elu(output_scale=2)"),
         ("gated(activation=swish(beta=[1, 2]))", "gated(activation=swish)"),
         ("elu(alpha=[0.5], input_scale=[1, 2])", "elu(alpha=[0.5])"),
+        ('expr("a * tanh(x)", a=[1, 2])', 'expr("a * tanh(x)")'),
+        ('expr("a * tanh(x)", a=[1, 2], name=mine)', "mine"),
     ],
 )
 def test_a_sweep_goes_by_what_all_its_points_share(text, label):
@@ -131,7 +133,9 @@ def test_a_remark_is_made_once_however_many_points_it_is_about():
     assert told.remarks()
     assert len(told.remarks()) == len({text.partition(" (at")[0] for text in told.remarks()})
     told, _ = shown(["elu(alpha=0:1:50)"], "forward.gain", std=[0.0])
-    where = "at 50 of 50 points, the first at alpha=0.0"
+    assert told.remarks() == ["elu, forward: the std is 0, so there is no gain (at every point)"]
+    told, _ = shown(["elu(alpha=0:1:50)"], "forward.gain", std=[0.0, 1.0])
+    where = "at 50 of 100 points, the first at alpha=0.0, input_std=0.0"
     assert told.remarks() == [f"elu, forward: the std is 0, so there is no gain ({where})"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from normcal import catalog, spec
 from normcal.errors import RequestError
-from normcal.law import Normal
+from normcal.law import Gradient, Normal
 from normcal.layer import BACKWARD, FORWARD
 from normcal.layers import _initialisers, _statistics, recurrent
 
@@ -19,6 +19,8 @@ ROWS = 7
 
 class Tape:
     """A generator and an input law that remember what they drew, in order, and may be told what to draw."""
+
+    gradient = Gradient()
 
     def __init__(self, inputs=(), **draws) -> None:
         self.rng = np.random.default_rng(0)
@@ -65,9 +67,12 @@ def whole(monkeypatch):
 
 
 def _weighing(draw):
-    def recorded(self, tape, rows):
+    def recorded(self, source, rows):
+        tape = getattr(source, "source", source)  # a layer of a chain draws by way of the chain
+        if not isinstance(tape, Tape):
+            return draw(self, source, rows)
         before = len(tape.draws)
-        found = draw(self, tape, rows)
+        found = draw(self, source, rows)
         tape.raw, tape.draws = tape.draws[before:], tape.draws[:before]
         tape.weights += found if isinstance(found, tuple) else [found]
         return found
@@ -1015,3 +1020,67 @@ def test_a_function_of_pytorch_has_a_layer_of_its_name_that_is_held_against_it(n
 def test_what_is_left_out_is_refused_by_its_name(name):
     with pytest.raises(RequestError):
         catalog.find(name)
+
+
+# -- chains --------------------------------------------------------------------------------------
+
+
+def masks(tape) -> list:
+    """Return the uniform numbers that were drawn, beside the normal ones of a gradient."""
+    return [tensor(one) for one in tape.draws if one.min() >= 0.0]
+
+
+def two_dropouts(x, tape):
+    first, second = (u.reshape(x.shape) for u in masks(tape))
+    return F.relu(x * (first < 0.7) / 0.7) * (second < 0.6) / 0.6
+
+
+def dropout_before_the_maximum(x, tape):
+    kept = F.relu(x) * (masks(tape)[0].reshape(x.shape) < 0.9) / 0.9
+    return kept.reshape(ROWS, 4).max(dim=1).values
+
+
+def overlapping_windows(x, tape):
+    index = catalog.layer("max_pool(kernel_size=3, stride=2)").windows.index
+    return torch.tanh(F.relu(x).reshape(ROWS, -1)[:, index].max(dim=2).values)
+
+
+def two_linear(x, tape):
+    first, second = (tensor(w[..., 0]) for w in tape.weights[:2])
+    hidden = F.relu(torch.einsum("rij,rj->ri", first, x.reshape(ROWS, 3)))
+    return torch.einsum("rij,rj->ri", second, hidden)
+
+
+def two_convolutions(x, tape):
+    first, second = (tensor(w) for w in tape.weights[:2])
+    rows = []
+    for one, v, w in zip(x.reshape(ROWS, 1, 2, -1), first, second, strict=True):
+        hidden = F.silu(F.conv1d(F.pad(one, (0, 2), mode="circular"), v))
+        rows.append(F.conv1d(F.pad(hidden, (0, 1), mode="circular"), w))
+    return torch.cat(rows)
+
+
+CHAINS = {
+    "gelu | softmax(n=8)": lambda x, tape: F.softmax(F.gelu(x).reshape(ROWS, 8), dim=1),
+    "layer_norm(group_size=6) | gelu | max_pool(kernel_size=2)": lambda x, tape: (
+        F.gelu(F.layer_norm(x.reshape(-1, 6), (6,))).reshape(ROWS, 3, 4).max(dim=2).values
+    ),
+    "relu | dropout(keep_prob=0.9) | max_pool(kernel_size=2)": dropout_before_the_maximum,
+    "dropout(keep_prob=0.7) | relu | dropout(keep_prob=0.6)": two_dropouts,
+    "relu | max_pool(kernel_size=3, stride=2) | tanh": overlapping_windows,
+    "linear(in_features=3, out_features=4) | relu | linear(in_features=4, out_features=2)": two_linear,
+    "conv(in_channels=2, out_channels=3, ndim=1) | silu | conv(in_channels=3, out_channels=2, kernel_size=2, ndim=1)":
+        two_convolutions,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CHAINS)
+def test_a_chain_is_the_whole_network_forward_and_backward(text):
+    made, tape = simulated(text, FORWARD)
+    close(made, CHAINS[text](tensor(tape.inputs[0]), tape).reshape(ROWS, -1))
+    made, tape = simulated(text, BACKWARD)
+    x = tensor(tape.inputs[0], requires_grad=True)
+    y = CHAINS[text](x, tape)
+    (dy,) = (one for one in tape.draws if one.min() < 0.0)
+    (dx,) = torch.autograd.grad(y, x, tensor(dy).reshape(y.shape))
+    close(made, dx.reshape(ROWS, -1))

@@ -127,7 +127,7 @@ def test_a_bound_that_is_too_small_is_caught(monkeypatch):
 @pytest.mark.parametrize("case", ["std-off-by-1e-12", "gradient-95-per-cent"])
 def test_the_command_exits_1_and_says_what_disagrees(case, monkeypatch):
     cls, direction, quantity, name = WRONG[case]
-    monkeypatch.setattr(catalog, "layers", lambda texts: [cls()])
+    monkeypatch.setattr(catalog, "layers", lambda texts, code: [cls()])
     done = CliRunner().invoke(group, ["verify", "relu", "--samples", "100000", "--workers", "1"])
     assert done.exit_code == 1
     for word in ("relu", direction, quantity, name):

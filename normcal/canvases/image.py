@@ -21,6 +21,7 @@ STYLES = (
 )
 _SETTINGS = {
     "svg.hashsalt": "normcal",
+    "text.parse_math": False,
     "pdf.fonttype": 42,
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -49,9 +50,12 @@ _METADATA = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-_WIDE, _HIGH = 7.2, 2.15
+#: Inches: the width of two panels and the height of a row of them; a panel that is alone.
+_WIDE, _HIGH, _ONE = 7.2, 2.15, (4.8, 3.2)
 #: Markers that a line carries, so that it is known without its colour.
 _MARKERS = 7
+#: Ticks of an axis, and the characters that they may have in all below a panel.
+_TICKS, _TICK_TEXT = 7, 32
 #: Characters that fit above a panel, above all of them, and below.
 _TITLE, _LEGEND, _CAPTION = 54, 90, 112
 
@@ -70,28 +74,34 @@ class Image(Canvas):
             ) from None
 
     def draw(self, picture: Picture, suffix: str, width: int = 0, color: bool = False) -> bytes:
+        import warnings
+
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}):
-            columns = 1 if len(picture.panels) == 1 else 2
-            rows = -(-len(picture.panels) // columns)
-            high = (
-                (3.2 if columns == 1 else _HIGH * rows) + 0.22 * _legend_rows(picture) + 0.15 * len(_caption(picture))
-            )
-            figure = Figure(figsize=(4.8 if columns == 1 else _WIDE, high), layout="constrained")
+        stream = io.BytesIO()
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a sign that the font does not have is a box
+            columns = min(len(picture.panels), 2)
+            figure = Figure(figsize=_size(picture, columns), layout="constrained")
             FigureCanvasAgg(figure)
-            grid = figure.add_gridspec(rows, columns)
+            grid = figure.add_gridspec(-(-len(picture.panels) // columns), columns)
             for place, panel in enumerate(picture.panels):
                 _panel(figure.add_subplot(grid[place // columns, place % columns]), panel)
             _legend(figure, picture)
-            stream = io.BytesIO()
             figure.savefig(stream, format=suffix[1:], metadata=_METADATA[suffix])
         return stream.getvalue()
 
 
 CANVAS = Image()
+
+
+def _size(picture: Picture, columns: int) -> tuple[float, float]:
+    """Return inches: of one panel, or of two side by side on a page; legend and captions get their own room."""
+    panels = -(-len(picture.panels) // columns) * _HIGH if columns > 1 else _ONE[1]
+    legend = -(-len(picture.labels) // _across(picture))
+    return _WIDE if columns > 1 else _ONE[0], panels + 0.22 * legend + 0.15 * len(_caption(picture))
 
 
 def _panel(axes: Any, panel: Panel) -> None:
@@ -108,7 +118,10 @@ def _panel(axes: Any, panel: Panel) -> None:
 def _ticked(axis: Any, scale: Scale) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    places, texts = zip(*scale.ticks(7), strict=True) if scale.ticks(7) else ((), ())
+    ticks = scale.ticks(_TICKS)
+    if axis.axis_name == "x" and sum(len(text) for _, text in ticks) > _TICK_TEXT:
+        ticks = scale.ticks(_TICKS // 2)
+    places, texts = zip(*ticks, strict=True) if ticks else ((), ())
     axis.set_major_locator(FixedLocator(places))
     axis.set_ticklabels([text.replace("-", "\N{MINUS SIGN}") for text in texts])
     axis.set_minor_locator(NullLocator())
@@ -120,33 +133,20 @@ def _line(axes: Any, panel: Panel, line: Line) -> None:
         axes.plot(piece.x, piece.y, color=colour, linestyle=dashes, linewidth=1.5, solid_capstyle="round")
         if piece.low and _wide(panel.y, piece.low, piece.high):
             axes.fill_between(piece.x, piece.low, piece.high, color=colour, alpha=0.22, linewidth=0)
-    x, y = _marked(panel, line)
-    axes.plot(x, y, color=colour, linestyle="", marker=marker, markersize=4, clip_on=True)
+    for x, y in panel.marked(line, _MARKERS):
+        axes.plot([x], [y], color=colour, marker=marker, markersize=4, zorder=2.5)
     if line.loose:
         axes.plot(*zip(*line.loose, strict=True), color=colour, linestyle="", marker=marker, markersize=4.5,
                   markerfacecolor="white", zorder=3)  # fmt: skip
     for x, y, taken in line.ends:
+        if not panel.y.low <= y <= panel.y.high:
+            continue
         axes.plot([x], [y], color=colour, marker="o", markersize=4.5, zorder=3 + taken,
                   markerfacecolor=colour if taken else "white", clip_on=False)  # fmt: skip
 
 
 def _wide(scale: Scale, low: tuple[float, ...], high: tuple[float, ...]) -> bool:
     return any(scale.place(b) - scale.place(a) > VISIBLE for a, b in zip(low, high, strict=True))
-
-
-def _marked(panel: Panel, line: Line) -> tuple[list[float], list[float]]:
-    """Return where a line carries its marker: evenly along x, and at places of its own."""
-    points = [
-        (x, y)
-        for piece in line.pieces
-        for x, y in zip(piece.x, piece.y, strict=True)
-        if panel.y.low <= y <= panel.y.high
-    ]
-    if not points:
-        return [], []
-    wanted = [(k + 0.5 + line.style / 6.0 - 0.4) / _MARKERS for k in range(_MARKERS)]
-    nearest = dict.fromkeys(min(points, key=lambda p, at=at: abs(panel.x.place(p[0]) - at)) for at in wanted)
-    return [x for x, _ in nearest], [y for _, y in nearest]
 
 
 def _legend(figure: Any, picture: Picture) -> None:
@@ -165,10 +165,6 @@ def _legend(figure: Any, picture: Picture) -> None:
 def _across(picture: Picture) -> int:
     """Return how many entries of the legend stand side by side."""
     return max(min(_LEGEND // (max(map(len, picture.labels)) + 10), len(picture.labels), 3), 1)
-
-
-def _legend_rows(picture: Picture) -> int:
-    return -(-len(picture.labels) // _across(picture))
 
 
 def _caption(picture: Picture) -> list[str]:

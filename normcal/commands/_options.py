@@ -50,9 +50,8 @@ def complete_specs(ctx, param, start: str) -> list[str]:
 
 
 def complete_families(ctx, param, start: str) -> list[str]:
-    """Offer the families: the files of layers/."""
-    names = [name.replace("_", "-") for name in discover.names("layers")]
-    return [name for name in names if name.startswith(start)]
+    """Offer the families: the files of layers/, and the modules of plug-ins."""
+    return [name for name in discover.families("layers") if name.startswith(start)]
 
 
 class Whole(click.ParamType):
@@ -264,8 +263,13 @@ def checkpoint(command):
 
 
 def input_law(command):
-    """Add the options of the input law alone."""
-    return _added(command, _COMPUTATION[1:3])  # those of a normal law
+    """Add the mean and the std of a normal input alone."""
+    return _added(command, _COMPUTATION[1:3])
+
+
+def laws(command):
+    """Add the options of the laws of the input and of the incoming gradient."""
+    return _added(command, (*_COMPUTATION[1:3], *_LAWS))
 
 
 def sampling(command):

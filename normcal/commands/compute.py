@@ -12,8 +12,11 @@ from normcal.commands import _options
 Examples:
   normcal compute relu --direction backward
   normcal compute "leaky_relu(negative_slope=0.2)" --mean 0.5 --std 2
+  normcal compute --expr "x * tanh(softplus(x))"
+  normcal compute --expr "where(x > 0, x, a * expm1(x))" -p a=1.3 --name mine
   normcal compute "max_pool(kernel_size=3)" --engine monte-carlo --samples 1e6
   normcal compute gelu gelu_tanh silu -o gains.yaml
+  normcal compute numpy:sinc
   normcal compute "*_pool" --format csv"""
 )
 @_options.specs
@@ -29,7 +32,9 @@ def command(specs, weights, checkpoint, format, digits, output, **options) -> No
     """Compute mean, standard deviation and gains of layers, forward and backward.
 
     SPEC is a layer's name, or name(param=value, ...), such as "max_pool(kernel_size=3, ndim=2)";
-    the wildcards * and ? match names.
+    the wildcards * and ? match names. FILE.py:NAME or MODULE:NAME is a function of your own on
+    arrays of NumPy, PyTorch or JAX: that loads the file or module and runs its Python code, as it
+    does in every command where a SPEC is typed. Code that a config names is never loaded.
     """
     from normcal import catalog, pipeline, summary
     from normcal import session as sessions

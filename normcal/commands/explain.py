@@ -15,7 +15,7 @@ Examples:
   normcal explain gelu --mean 50"""
 )
 @click.argument("spec", metavar="SPEC", shell_complete=_options.complete_specs)
-@_options.input_law
+@_options.laws
 @_options.sampling
 @_options.output
 def command(spec, format, digits, output, **options) -> None:

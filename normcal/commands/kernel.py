@@ -27,7 +27,9 @@ Examples:
 @click.option("--sigma-w", type=float, help="Std of the weights, times the root of the fan-in: asks for fixed points.")
 @click.option("--sigma-b", type=float, help="Std of the biases.  [default: 0]")
 @click.option(
-    "--q-interval", metavar="LOW:HIGH", help="Where fixed points of the variance q are sought.  [default: 1e-4:1e4]"
+    "--q-interval",
+    metavar="LOW:HIGH",
+    help="Where q is sought.  [default: 1e-4:1e4 for fixed points, 1e-2:1e2 for the edge of chaos]",
 )
 @_options.input_law
 @_options.output

@@ -19,8 +19,8 @@ Examples:
 @click.option(
     "--panels",
     metavar="NAMES",
-    help="Which of function, derivative, std and mean; the last two show quantities as the input's std and mean move.  "
-    "[default: all]",
+    help="Which of function, derivative, std, mean and kernel: std and mean show quantities as those of the input "
+    "move, kernel the correlation map.  [default: all but kernel]",
 )
 @click.option(
     "--columns",
@@ -57,10 +57,9 @@ def command(specs, panels, columns, x, mean, std, output, **options) -> None:
     layers = curves.named(_options.need_specs(specs, "plot"))
     request, quantities = sweep.columns(columns, Request().updated(options), curves.COLUMNS)
     ranges = {name: sweep.numbers(f"--{name}", text) for name, text in (("x", x), ("std", std), ("mean", mean))}
-    drawn = curves.Curves(layers, request, quantities, ranges)
-    shown = curves.panels(panels)
+    drawn = curves.Curves(layers, request, quantities, ranges, panels and curves.panels(panels))
     with Progress("points") as progress, sessions.opened(drawn.request, [], None, note) as session:
-        picture = drawn.picture(shown, progress, session)
+        picture = drawn.picture(progress, session)
     how = view(None, path is None)
     data = chosen.draw(picture, suffix, how.width, how.color)
     if path is None:

@@ -34,7 +34,7 @@ def command(config, checkpoint, format, digits, output, **options) -> None:
     from normcal.request import Request
 
     chosen = configs.read(config)
-    request = Request().updated(chosen.options).updated(options)
+    request = Request().updated(chosen.options, chosen.folder).updated(options)
     digits = chosen.digits if digits is None else digits
     target = Output.checked(format, digits, output, chosen.format or "text", checkpoint)
     layers = configs.sweep(chosen, target.most)

@@ -40,14 +40,14 @@ def command(specs, config, checkpoint, format, digits, output, **options) -> Non
     from normcal.commands._progress import Progress
     from normcal.commands._verdicts import report
     from normcal.errors import RequestError
-    from normcal.request import Request
+    from normcal.request import LAWS, Request
 
     if specs and config is not None:
         raise RequestError("Give SPECs or --config, not both.")
     request = Request()
     if not specs:
         chosen = configs.read(config)
-        request = request.updated({key: chosen.options.get(key) for key in ("mean", "std", "direction")})
+        request = request.updated({key: chosen.options.get(key) for key in (*LAWS, "direction")}, chosen.folder)
         listed = configs.layers(chosen)
     else:
         listed = catalog.layers(list(specs), code=True)

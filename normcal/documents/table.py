@@ -11,7 +11,7 @@ from normcal.errors import NormcalError, RequestError
 from normcal.layer import Layer
 from normcal.output import Output
 from normcal.report import View
-from normcal.request import Request
+from normcal.request import laws_of
 from normcal.result import Result
 
 
@@ -21,7 +21,7 @@ class TableDocument(Document):
     def draft(self, output: Output, computation: Computation) -> Draft:
         config, layers = self._config(output)
         told = configs.request_options(output.source, output.place)
-        request = output.request.updated(config.options).updated(told)
+        request = output.request.updated(config.options, config.folder).updated(told, output.folder)
         digits = output.settings.get("digits", config.digits)
         if isinstance(digits, str):
             error = RequestError(f"'digits' of a table cannot be {digits!r}.", "Accepted: a whole number.")
@@ -57,6 +57,5 @@ def _layers(output: Output) -> list[Layer]:
 
 def request_of(data: dict) -> dict:
     """Return the output that a document of the schema describes: its layers and input law."""
-    law = data["assumptions"]["input"]
-    options = {name: law[name] for name in Request.names() if name in law}
+    options = laws_of(data["assumptions"])
     return {"document": "table", "layers": [row["spec"] for row in data["layers"]]} | options

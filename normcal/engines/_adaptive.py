@@ -81,15 +81,19 @@ def _over_line(g) -> Ball:
     return Ball(total, error + ROUNDING * abs(total))
 
 
-def informative_share(components: list[Component], law: Normal, *, forward: bool) -> float:
-    """Return the share of draws that carry the variance: (E u^2)^2 / E u^4 of the centred output or the gradient."""
-    noises = [replace(c, f=c.noise, noise=None, slope=None) for c in components if c.noise is not None]
-    centre = sum(c.mass * _expectation(c, law, True, 1)[0] for c in components) if forward else 0.0
+def informative_share(pairs: list[tuple[Normal, Component]], *, forward: bool) -> float:
+    """Return the share of draws that carry the variance: (E u^2)^2 / E u^4 of the centred output or the gradient.
+
+    ``pairs`` are the components, each with the normal law that it is integrated under.
+    """
+    pairs = [(law, replace(c, mass=float(getattr(c.mass, "mid", c.mass)))) for law, c in pairs]
+    noises = [(law, replace(c, f=c.noise, noise=None, slope=None)) for law, c in pairs if c.noise is not None]
+    centre = sum(c.mass * _expectation(c, law, True, 1)[0] for law, c in pairs) if forward else 0.0
     second, fourth = (
-        sum(c.mass * _expectation(c, law, forward, power, centre)[0] for c in components) for power in (2, 4)
+        sum(c.mass * _expectation(c, law, forward, power, centre)[0] for law, c in pairs) for power in (2, 4)
     )
-    second_of_noise = sum(c.mass * _expectation(c, law, forward, 2)[0] for c in noises)
-    fourth_of_noise = sum(c.mass * c.kurtosis * _expectation(c, law, forward, 4)[0] for c in noises)
+    second_of_noise = sum(c.mass * _expectation(c, law, forward, 2)[0] for law, c in noises)
+    fourth_of_noise = sum(c.mass * c.kurtosis * _expectation(c, law, forward, 4)[0] for law, c in noises)
     fourth += 6.0 * second * second_of_noise + fourth_of_noise  # dependence between the parts is left out
     second += second_of_noise
     fourth *= 1.0 if forward else 3.0  # E dy^4

@@ -121,8 +121,18 @@ def _settled(batch: Batch, moments: Callable, finished: Callable, rounds: int = 
         _place(found, done, finished(batch.of(done), [entries(x, done) for x in said]))
     if rough.any():
         for members, finer in batch.halved(np.flatnonzero(rough), coarse):
-            _place(found, members, _settled(finer, moments, finished, rounds - 1))
+            parts = _settled(finer, moments, finished, rounds - 1)
+            lost = [k for k, part in enumerate(parts) if not _bounded(part)]
+            if lost:  # a finer mesh has nodes nearer to a singular point, which balls may reach
+                whole = finished(batch.of(members[lost]), [entries(x, members[lost]) for x in said])
+                for k, part in zip(lost, whole, strict=True):
+                    parts[k] = part if _bounded(part) else parts[k]
+            _place(found, members, parts)
     return found
+
+
+def _bounded(part: Moments | Ball) -> bool:
+    return all(math.isfinite(b.rad) for b in ((part,) if isinstance(part, Ball) else part))
 
 
 def _place(found: list, members: np.ndarray, parts: list) -> None:
@@ -254,6 +264,11 @@ def _curvature(batch: Batch) -> Ball:
     panels, std = batch.measure.panels, batch.law.std
     second = batch.bend()
     total = panels.integral(second * batch.measure.kernel) * std
+    steps = batch.values[SLOPE] * std
+    heights = _jumps_at_kinks(batch, batch.values[VALUE], steps)
+    if heights is not None:  # f is continuous, but for jumps that its balls cannot tell from none
+        weights = BALLS.Phi(Ball(-np.abs(panels.edges[..., 1:-1]), panels.radii[..., 1:-1])).upper
+        total = Ball(total.mid, total.rad + (heights.upper * weights).sum(axis=-1) / std * GROW)
     jumps = _jumps_at_kinks(batch, batch.values[SLOPE], second * std)
     if jumps is not None:
         parts = jumps * kernel(Ball(panels.edges[..., 1:-1], panels.radii[..., 1:-1]))

@@ -23,8 +23,8 @@ from normcal.layer import BACKWARD, FORWARD, Component
 from normcal.numerics.balls import BALLS, GROW, Ball, U, ball
 from normcal.numerics.duals import Dual, Duals, lift
 from normcal.numerics.hermite import hermite
-from normcal.numerics.panels import REACH, Panels, accurate_sum, edges_for, rule
-from normcal.numerics.tape import run
+from normcal.numerics.panels import CUT, REACH, Panels, accurate_sum, edges_for, rule
+from normcal.numerics.tape import Traced, run
 
 #: Edges of the inner integral, on either side of 0: a function that is smooth on this scale is resolved at once.
 _INNER_EDGES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 11.0, REACH)
@@ -59,8 +59,10 @@ def _derivative(f):
 
 
 def _like(x, number: float):
-    """Return a constant as a dual number of as many levels as x is one."""
-    return Dual(_like(x.value, number), _like(x.value, 0.0)) if isinstance(x, Dual) else number
+    """Return a constant as x is: a dual number of as many levels, an operand of the same tape."""
+    if isinstance(x, Dual):
+        return Dual(_like(x.value, number), _like(x.value, 0.0))
+    return x.tape.lift(number) if isinstance(x, Traced) else number
 
 
 def times_z(component: Component) -> Component:
@@ -224,6 +226,7 @@ class _Nested:
             keep = edges >= 0.0
             edges, radii = edges[keep], radii[keep]
         panels = [(edges[:-1], edges[1:], np.maximum(radii[:-1], radii[1:]))]
+        self.over = True
         done, spread = [], 0.0
         for left in range(ROUNDS, 0, -1):
             (low, high, reach), panels = panels[0], []
@@ -245,7 +248,7 @@ class _Nested:
                 )
             ]
         whole = Ball(np.concatenate([x.mid for x in done]), np.concatenate([x.rad for x in done])).sum()
-        found = Ball(whole.mid, (whole.rad + spread) * GROW)
+        found = Ball(whole.mid, (whole.rad + spread) * GROW if self.over else np.inf)
         return found * 2.0 if self.mirrored else found
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
@@ -275,6 +278,9 @@ class _Nested:
         here = self._semigroup(z, allowed)
         other = self._semigroup(-z, allowed) if self.mirrored else here
         terms = here * other * density * share
+        far = np.abs(z.mid) > REACH - 0.2
+        if np.any(np.abs(terms.mid[far]) > CUT * self.square * share.mid[far]):
+            self.over = False  # the integrand goes on beyond the reach of z
         top = _SAFETY * np.abs(np.where(np.isfinite(terms.mid), terms.mid, 0.0) @ rule().tail_of_terms).sum(axis=-1)
         return terms, top
 
@@ -321,7 +327,9 @@ class _Nested:
         unresolved = _SAFETY * np.abs(finite @ rule().tail_of_terms).sum(axis=-1)
         noise = (NOISE * sizes + NOISE_OF_RADII * terms.rad).sum(axis=-1)
         rough = ((unresolved > allowed[:, None]) & (unresolved > noise)).any(axis=-1)
-        return Ball(found.mid, (found.rad + unresolved.sum(axis=-1)) * GROW), rough
+        ends = np.maximum(sizes[:, 0, 0] / half[:, 0, 0], sizes[:, -1, -1] / half[:, -1, -1])
+        over = ends <= np.maximum(CUT * sizes.sum(axis=(-2, -1)), 1e-290)
+        return Ball(found.mid, np.where(over, (found.rad + unresolved.sum(axis=-1)) * GROW, np.inf)), rough
 
     def _cuts(self, z: Ball, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the edges of each inner integral in order, with the radius of each."""

@@ -27,6 +27,8 @@ FEWEST = 250
 MOST_DRAWS = 1_000_000_000_000
 #: Random numbers that --rtol may spend where nobody said: a minute or two.
 DEFAULT_BUDGET = 10_000_000_000
+#: How the points of an average over recorded values lie.
+RECORDED = "recorded values"
 #: Fewer rows than this carrying the variance, and the standard error is not to be trusted.
 LEAST_INFORMATIVE = 100.0
 
@@ -52,6 +54,9 @@ class MonteCarlo(Engine):
             return bool(found) and found.status == OK and found.relative_error <= effort.rtol
 
         heavy = heavy_tails(layer, direction, law)
+        if law.recorded:
+            with contextlib.suppress(Unsupported):
+                return _over_records(layer, direction, law, effort, heavy)
         samples = samples_for(layer, effort.samples, effort.rtol)
         simulation = Simulation(Job(layer, direction, law, samples, effort.seed, effort.sampler), effort, good)
         try:
@@ -88,6 +93,36 @@ def samples_for(layer: Layer, asked: int | None, rtol: float | None = None) -> i
             f"Accepted: --samples {MOST_DRAWS // each} or fewer.",
         )
     return asked
+
+
+def _over_records(layer: Layer, direction: str, law: Law, effort: Effort, heavy: str) -> Estimate:
+    """Average a function of one entry over all recorded values, once each."""
+    from normcal import averages
+
+    of = averages.entries(layer, direction, law)
+    resampling = averages.Resampling(law.bootstrap, effort.seed) if law.bootstrap else None
+    seen: list = []
+
+    def estimate() -> Estimate | None:
+        if not seen:
+            return None
+        found = replace(_estimate(seen[-1], seen[-1].rows, law, effort, heavy), sampler=RECORDED)
+        if resampling is None or found.std.error is None:
+            return found
+        pairs = zip((found.mean, found.std, found.rms), resampling.errors(), strict=True)
+        mean, std, rms = (Value.of(value.value, error) for value, error in pairs)
+        return replace(found, mean=mean, std=std, rms=rms, sampler=f"{RECORDED}, {law.bootstrap} resamplings")
+
+    def show(moments) -> None:
+        seen[:] = [moments]
+        if effort.progress:
+            effort.progress(moments.rows, law.count)
+
+    try:
+        averages.averaged(law.blocks(), of, show, resampling)
+    except KeyboardInterrupt:
+        raise Interrupted(estimate()) from None
+    return estimate()
 
 
 def _assembled(simulation, layer: Layer, law: Law, effort: Effort, heavy: str) -> Estimate | None:

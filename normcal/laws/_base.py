@@ -54,7 +54,7 @@ class Named(Law):
         self.given, self.gradient, self.folder = dict(given or {}), gradient, folder
         self.asked = mean, std
         self.bind()
-        if not self.reads:
+        if not self.reads:  # a file is read first
             self._place()
 
     @classmethod

@@ -16,6 +16,8 @@ _LARGEST_Q = 1380.0
 _STRETCH, _LIGHT = 0.9375, 50.0
 #: z is looked at up to here.
 _REACH, _FAR = 38.5, 38.75
+#: Behind this z lies less than a rounding of anything that is not close to having no moment.
+_FAR_ENOUGH = 12.0
 #: Below this q a series stands for (e^q - 1)/q, and (1 - e^-q)/q.
 _SMALL = 2.0**-10
 _TERMS = 8
@@ -98,6 +100,13 @@ class StudentT(Mapped):
             return []
         z = BALLS.sqrt(BALLS.log1p(Ball(abs(u.mid), u.rad).square() / self.df) * self.df) / self.stretch
         return [z if u.mid > 0.0 else -z]
+
+    @property
+    def reach(self):
+        from normcal.numerics.balls import BALLS, Ball
+
+        far = float(self.map(Ball(_FAR_ENOUGH), BALLS).mid) - self.frame[0]
+        return self.moved(self.frame[0] - far, self.frame[0] + far)
 
     @property
     def tail(self):

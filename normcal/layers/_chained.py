@@ -6,12 +6,14 @@ into the inputs of the stage behind; a draw of the chain takes as many draws of 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from normcal.errors import Unsupported
+from normcal.law import Gradient
 from normcal.layer import BACKWARD, FORWARD, Layer
 from normcal.sampler import Source
 
@@ -42,6 +44,8 @@ class Columns:
 
 class Fed:
     """The law that a stage is told: its entries are what the stage before put out, its dy what the next one sends."""
+
+    gradient = Gradient()
 
     def __init__(self, x, stage: Layer) -> None:
         self.x, self.stage = x, stage
@@ -178,7 +182,7 @@ def copies(ports: Sequence[Port]) -> tuple[int, ...]:
     (8, 2, 1)
     """
     ratios = [Fraction(1)]
-    for before, behind in zip(ports, ports[1:], strict=False):
+    for before, behind in itertools.pairwise(ports):
         ratios.append(ratios[-1] * before.outputs / behind.inputs)
     whole = math.lcm(*(ratio.denominator for ratio in ratios))
     numbers = [int(ratio * whole) for ratio in ratios]
@@ -246,7 +250,7 @@ class _Pass:
 class _Probe:
     """A law that counts the entries it is asked for."""
 
-    mean, std = 0.0, 1.0
+    mean, std, gradient = 0.0, 1.0, Gradient()
 
     def __init__(self) -> None:
         self.asked = self.gradients = 0

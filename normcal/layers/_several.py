@@ -87,6 +87,9 @@ class Several(Written, Layer):
     def infinite(self, direction: str, law) -> str:
         return self._asked("infinite", direction, law)
 
+    def heavy(self, direction: str, law) -> str:
+        return self._asked("heavy", direction, law)
+
     def _asked(self, question: str, direction: str, law) -> str:
         """Ask the factors of terms that stand alone: those of several may cancel."""
         try:
@@ -99,6 +102,10 @@ class Several(Written, Layer):
 
     def notes(self, law) -> list[str]:
         found = [f"{self.label}: the inputs {', '.join(self.inputs)} are independent, each with the law of the input"]
+        if self._whole():
+            found.append(
+                f"{self.label}: {self._whole()}; kinks and jumps are not listed, nor the deltas of jumps counted"
+            )
         for name, (kinks, jumps) in self._places(law).items():
             if kinks:
                 found.append(f"{self.label}: the slope jumps at {name} = {listed(kinks)}")
@@ -111,6 +118,14 @@ class Several(Written, Layer):
         places = self._places(law)
         kinks, jumps = ({name: each[k] for name, each in places.items() if each[k]} for k in (0, 1))
         return {"expression": self.expression.text, "kinks": kinks, "jumps": jumps}
+
+    def _whole(self) -> str:
+        """Return why the expression does not separate; empty where it does."""
+        try:
+            _ = self.terms
+        except Unsupported as reason:
+            return str(reason)
+        return ""
 
     def _places(self, law) -> dict[str, tuple[list[float], list[float]]]:
         """Return the kinks and jumps by input, of an expression that separates."""
@@ -131,18 +146,19 @@ class Factor:
 
     def __init__(self, name: str, functions: list[Callable], slope: bool) -> None:
         self.name = name
-        each = [_slope_of(f) for f in functions] if slope else functions
+        from normcal.layers.expressions import slope_of
+
+        each = [slope_of(f) for f in functions] if slope else functions
         self.f = (
             each[0] if len(each) == 1 else lambda x, m: functools.reduce(lambda a, b: a * b, (g(x, m) for g in each))
         )
-        self._centred: dict = {}
 
     def landmarks(self, law):
         from normcal.layers.expressions import searched
 
         return searched(self.f, law)
 
-    def component(self, law, centres: tuple = ()) -> Component:
+    def component(self, law) -> Component:
         """Return its integral."""
         found = self.landmarks(law)
         if found.trouble:
@@ -155,19 +171,14 @@ class Factor:
         return no_number(self.f, self.name, direction, law)
 
     def infinite(self, law, direction: str) -> str:
-        from normcal.numerics.landmarks import infinite
+        from normcal.layers.expressions import infinite
 
         return infinite(self.f, law, direction)
 
+    def heavy(self, law, direction: str) -> str:
+        from normcal.layers.expressions import heavy
 
-def _slope_of(f: Callable) -> Callable:
-    from normcal.numerics.duals import Dual, Duals, lift
-
-    return lambda x, m: lift(f(Dual(x, 1.0), Duals(m))).slope
-
-
-def _less(f: Callable, centre: float) -> Callable:
-    return lambda x, m: f(x, m) - centre
+        return heavy(self.f, law, direction)
 
 
 def _inputs(term: Term):

@@ -19,9 +19,13 @@ class Taps:
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
+    #: Sides that are larger than they need be, for layers around it.
+    given: tuple[int, ...] = ()
 
     @functools.cached_property
     def torus(self) -> tuple[int, ...]:
+        if self.given:
+            return self.given
         extents = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
         return tuple(math.ceil(extent / s) * s for extent, s in zip(extents, self.stride, strict=True))
 

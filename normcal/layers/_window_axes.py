@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normcal.errors import RequestError
@@ -24,6 +25,8 @@ class Ring:
     kernel: int
     stride: int
     dilation: int = 1
+    #: A side that is larger than it need be, for layers around it.
+    given: int = 0
 
     @property
     def span(self) -> int:
@@ -37,7 +40,7 @@ class Ring:
     @property
     def side(self) -> int:
         least = self.span if self.stride >= self.span else 2 * self.span - 1
-        return math.ceil(least / self.stride) * self.stride
+        return self.given or math.ceil(least / self.stride) * self.stride
 
     @property
     def outputs(self) -> int:
@@ -64,6 +67,26 @@ class Ring:
         import numpy as np
 
         return np.full(self.outputs, self.kernel)
+
+
+def common(rings: Sequence[Ring]) -> list[int]:
+    """Return the sides of the rings on which windows of windows lie as on a line, each ring the outputs of the last.
+
+    What an entry of the last output sees, and what sees that, meets itself on none of them.
+
+    >>> common([Ring(3, 1), Ring(2, 2)])
+    [8, 8]
+    """
+    seen, step, outputs = 1, 1, 1
+    for ring in reversed(rings):
+        seen, step = (seen - 1) * ring.stride + ring.span, step * ring.stride
+        least = seen if step >= seen else 2 * seen - 1
+        outputs = max(outputs, -(-least // step))
+    sides = []
+    for ring in reversed(rings):
+        outputs *= ring.stride
+        sides.append(outputs)
+    return sides[::-1]
 
 
 @dataclass(frozen=True)

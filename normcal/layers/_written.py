@@ -45,9 +45,9 @@ class Written:
         return self.kept[name]
 
     def __reduce__(self):
-        from normcal import catalog
+        from normcal.layers.expressions import remade
 
-        return catalog.layer, (self.spec,)
+        return remade, (self.expression.text, self.values())
 
     @functools.cached_property
     def spec(self) -> str:

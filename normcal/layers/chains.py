@@ -13,6 +13,7 @@ from normcal import spec
 from normcal.errors import RequestError, Unsupported
 from normcal.law import STANDARD, Normal
 from normcal.layer import BACKWARD, FORWARD, Component, Elementwise, Layer, Reference
+from normcal.layers._window_axes import common
 
 #: Layers of a chain, once chains within it are part of it.
 MOST_STAGES = 32
@@ -64,17 +65,14 @@ class Chain(Layer):
 
     @classmethod
     def made(cls, args: tuple, params: dict[str, Any]) -> Layer:
-        """Return the chain of some SPECs; a chain within it is part of it, and a chain of one is that layer."""
-        from normcal import catalog
-
+        """Return the chain of some layers; a chain within it is part of it, and a chain of one is that layer."""
         if params:
             raise RequestError(f"chain takes no parameter {next(iter(params))}.", "Write layers with | between them.")
         stages: list[Layer] = []
         for arg in args:
-            if not isinstance(arg, (spec.Spec, Layer)) or isinstance(arg, spec.Text):
-                raise RequestError("chain is no layer by itself.", 'Write layers with | between them: "relu | max_pool".')
-            one = catalog.build(arg) if isinstance(arg, spec.Spec) else arg
-            stages += one.stages if isinstance(one, Chain) else [one]
+            if not isinstance(arg, Layer):
+                raise RequestError("chain is no layer by itself.", 'Write layers with | between them: "relu | tanh".')
+            stages += arg.stages or [arg]
         return stages[0] if len(stages) == 1 else cls(*stages)
 
     def __reduce__(self):
@@ -100,11 +98,6 @@ class Chain(Layer):
 
     def notes(self, law) -> list[str]:
         return list(dict.fromkeys(note for stage in self.stages[:1] for note in stage.notes(law)))
-
-    def approximated(self, law, directions, effort):
-        from normcal.approximation import approximated
-
-        return approximated(self.stages, law, directions, effort)
 
     # -- what does not exist
 
@@ -137,32 +130,36 @@ class Chain(Layer):
         return ""
 
     def _atoms(self, law) -> list[list[tuple[float, float]]]:
-        """Return the values that the output of each stage takes again and again, with their share."""
-        known = self.__dict__.setdefault("_known_atoms", {})
-        if law not in known:
-            known.clear()
-            known[law] = self._seen_twice(law)
-        return known[law]
+        """Return the values that the output of each stage takes again and again, with their share.
 
-    def _seen_twice(self, law) -> list[list[tuple[float, float]]]:
-        """Look at a sample: a continuous law gives no value twice."""
+        A continuous law gives no value twice, so that a small sample shows those that matter.
+        """
         import numpy as np
 
-        from normcal.layers import _chained
-
-        try:
-            counts = self._counts
-            rows = max(LOOKED_AT // max(counts[0], 1), 64)
-            with np.errstate(all="ignore"):
-                outputs = _chained.outputs(self.stages, counts, np.random.default_rng(0), rows, law)
-        except Unsupported:
-            return [[] for _ in self.stages]
         found = []
-        for output in outputs:
+        for output in self._looked_at(law):
             values, times = np.unique(output, return_counts=True)
-            often = [(float(v), float(n) / output.size) for v, n in zip(values, times, strict=True) if n > 1]
+            often = [(float(v) + 0.0, float(n) / output.size) for v, n in zip(values, times, strict=True) if n > 1]
             found.append(sorted(often, key=lambda one: -one[1])[:64])
         return found
+
+    def _looked_at(self, law) -> list:
+        """Return a small sample of what each stage puts out; nothing where a draw is too large."""
+        known = self.__dict__.setdefault("_known_samples", {})
+        if law not in known:
+            import numpy as np
+
+            from normcal.layers import _chained
+
+            known.clear()
+            try:
+                rows = min(max(LOOKED_AT // self._counts[0], 64), max(LOOKED_AT * 256 // self.draws(), 1))
+                with np.errstate(all="ignore"):
+                    rng = np.random.default_rng(0)
+                    known[law] = _chained.outputs(self._run, self._counts, rng, rows, law)
+            except Unsupported:
+                known[law] = [np.empty(0) for _ in self.stages]
+        return known[law]
 
     def infinite(self, direction: str, law) -> str:
         if direction == FORWARD:
@@ -182,33 +179,31 @@ class Chain(Layer):
         return next(filter(None, found), "")
 
     def heavy(self, direction: str, law) -> str:
-        """Return the first reason of a stage; behind the first one it is that of a normal input, a hint and no proof."""
+        """Return the first reason of a stage; behind the first one it is that of normal input: a hint, and no proof."""
         for at, stage in enumerate(self.stages):
             if direction == FORWARD and any(map(_tames, self.stages[at + 1 :])):
                 continue
-            its = law if at == 0 else Normal(*self._measured(law)[at - 1])
-            ways = (FORWARD,) if direction == FORWARD else (BACKWARD,)
-            for way in ways:
-                reason = stage.infinite(way, its) or stage.heavy(way, its)
-                if reason:
-                    return f"{stage.name}: {reason}"
+            its = self._measured(law)[at - 1] if at else law
+            reason = stage.infinite(direction, its) or stage.heavy(direction, its)
+            if reason:
+                return f"{stage.name}: {reason}"
         return ""
 
-    def _measured(self, law) -> list[tuple[float, float]]:
-        """Return mean and std of the outputs of each stage but the last, roughly: from a small sample."""
+    def _measured(self, law) -> list[Normal]:
+        """Return normal laws of the mean and std of what each stage puts out, roughly."""
         import numpy as np
 
-        from normcal.layers import _chained
-
-        rows = max(LOOKED_AT // max(self._counts[0], 1), 64)
-        with np.errstate(all="ignore"):
-            outputs = _chained.outputs(self.stages[:-1], self._counts[:-1], np.random.default_rng(0), rows, law)
-            found = [(float(y.mean()), float(y.std())) for y in outputs]
-        return [(m, s) if np.isfinite(m) and np.isfinite(s) else (0.0, 1.0) for m, s in found]
+        found = []
+        for output in self._looked_at(law):
+            with np.errstate(all="ignore"):
+                mean, std = (float(output.mean()), float(output.std())) if output.size else (0.0, 1.0)
+            found.append(Normal(mean, std) if math.isfinite(mean) and math.isfinite(std) else STANDARD)
+        return found
 
     # -- integrals
 
     def components(self, direction: str, law) -> Sequence[Component]:
+        from normcal.layers._written import merged
         from normcal.layers.expressions import searched
 
         found = []
@@ -225,7 +220,7 @@ class Chain(Layer):
             trouble = next(filter(None, (mark.trouble for mark in marks)), "")
             if trouble:
                 raise Unsupported(trouble)
-            kinks = tuple(sorted((edge for mark in marks for edge in mark.edges), key=lambda edge: edge.mid))
+            kinks = functools.reduce(merged, (mark.edges for mark in marks))
             features = tuple(one for mark in marks for one in mark.features)
             found.append(replace(part, kinks=kinks, features=features or ((0.0, 1.0),)))
         return found or [Component(lambda x, m: x * 0.0)]
@@ -264,19 +259,35 @@ class Chain(Layer):
     # -- simulation
 
     @functools.cached_property
+    def _run(self) -> tuple[Layer, ...]:
+        """Return the layers as they are simulated: windows upon windows on rings that fit each other.
+
+        Raises Unsupported where a layer would have to know where the outputs of another one lie.
+        """
+        found, windowed = list(self.stages), []
+        for at, stage in enumerate(self.stages):
+            if not windowed:
+                windowed = [at] if stage.entangled else []
+            elif _pointwise(stage):
+                continue
+            elif not stage.rings or any(len(self.stages[k].rings) != len(stage.rings) for k in windowed):
+                raise Unsupported(
+                    f"the outputs of {self.stages[windowed[-1]].name} depend on each other by where they lie, which "
+                    f"{stage.name} would have to know"
+                )
+            else:
+                windowed.append(at)
+        if len(windowed) > 1:
+            axes = zip(*(self.stages[at].rings for at in windowed), strict=True)
+            for at, sides in zip(windowed, zip(*map(common, axes), strict=True), strict=True):
+                found[at] = self.stages[at].laid(sides)
+        return tuple(found)
+
+    @functools.cached_property
     def _ports(self) -> list:
         from normcal.layers import _chained
 
-        ports = [_chained.port(stage) for stage in self.stages]
-        entangled = None
-        for stage, its in zip(self.stages, ports, strict=True):
-            if entangled is not None and its.inputs > 1:
-                raise Unsupported(
-                    f"the outputs of {entangled.name} depend on each other by where they lie, which {stage.name} "
-                    "would have to know"
-                )
-            entangled = stage if stage.entangled else entangled
-        return ports
+        return [_chained.port(stage) for stage in self._run]
 
     @functools.cached_property
     def _counts(self) -> tuple[int, ...]:
@@ -292,7 +303,7 @@ class Chain(Layer):
     def draws(self) -> int:
         from normcal.layers import _chained
 
-        total = sum(count * stage.draws() for count, stage in zip(self._counts, self.stages, strict=True))
+        total = sum(count * stage.draws() for count, stage in zip(self._counts, self._run, strict=True))
         if total > _chained.MOST_SIMULATED:
             raise Unsupported(
                 f"one simulated draw of the chain would take {total:.2g} numbers, more than {_chained.MOST_SIMULATED:_}"
@@ -317,16 +328,16 @@ class Chain(Layer):
         from normcal.layers import _chained
 
         if direction == FORWARD:
-            return _chained.forward(self.stages, self._counts, rng, rows, law)
+            return _chained.forward(self._run, self._counts, rng, rows, law)
         self._check_backward()
-        return _chained.backward(self.stages, self._counts, rng, rows, law, paired=self._paired)
+        return _chained.backward(self._run, self._counts, rng, rows, law, paired=self._paired)
 
     def _check_backward(self) -> None:
         """Refuse a chain with a stage whose simulation shows only some of the entries of its gradient."""
         from normcal.layers import _chained
 
         if "_checked" not in self.__dict__:
-            for at, (stage, its) in enumerate(zip(self.stages, self._ports, strict=True)):
+            for at, (stage, its) in enumerate(zip(self._run, self._ports, strict=True)):
                 _chained.check_backward(stage, its, first=not at)
             self._checked = True
 
@@ -338,6 +349,13 @@ class Chain(Layer):
                 r"E[dx^2],\ dx = J_1^T \cdots J_k^T\,dy",
             ),
         )
+
+
+def _pointwise(stage: Layer) -> bool:
+    """Whether each output entry is one of one input entry, whatever lies around it."""
+    from normcal.layers import _chained
+
+    return _chained.port(stage) == (1, 1)
 
 
 def _singular(stage: Layer, x: float, *, slope: bool = False) -> bool:
@@ -391,11 +409,20 @@ def _mixture(stage: Layer, direction: str) -> list[Component]:
 def _last(stage: Layer, direction: str) -> list[Component]:
     """Return the same of the last stage, which may add noise."""
     found = _functions(stage, direction)
-    if not found and not stage.inputs:
-        found = list(stage.components(direction, STANDARD))
-    if not found or any(part.weight or part.slope for part in found):
+    noisy = found if isinstance(stage, Elementwise) and found else _components(stage, direction)
+    if len(noisy) == 1 and not noisy[0].weight and not noisy[0].slope:
+        return noisy
+    if not found:
         raise _no_function(stage)
     return found
+
+
+def _components(stage: Layer, direction: str) -> list[Component]:
+    """Return the integrals of a stage of one input, if any, at a law that they should not depend on."""
+    try:
+        return list(stage.components(direction, STANDARD)) if not stage.inputs else []
+    except Unsupported:
+        return []
 
 
 def _no_function(stage: Layer) -> Unsupported:

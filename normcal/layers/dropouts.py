@@ -42,9 +42,15 @@ class _Masked(Layer):
 
     def _drawn(self, direction: str, rng, rows: int, law):
         """Return the input or the incoming gradient of a channel, and its mask."""
-        shape = (rows, self.size)
-        values = law.sample(rng, shape) if direction == FORWARD else law.incoming(rng, shape)
+        values = _value(direction, rng, (rows, self.size), law)
         return values, rng.random((rows, 1)) < self.keep_prob
+
+
+def _value(direction: str, rng, shape: tuple[int, int], law):
+    """Return the input or the incoming gradient, which needs the input only where it depends on it."""
+    if direction == FORWARD:
+        return law.sample(rng, shape)
+    return law.incoming(rng, shape, law.sample(rng, shape) if law.gradient.correlation else None)
 
 
 class Dropout(_Masked):
@@ -54,6 +60,7 @@ class Dropout(_Masked):
     (c = 1/sqrt(q), keeps the std at zero mean, forward and backward).
     """
 
+    any_law = True
     name = "dropout"
     params = (_KEEP, _SCALING)
     formula = "c r x, r = 1 with probability q and 0 otherwise"
@@ -125,6 +132,7 @@ class AlphaDropout(_Masked):
     the mean is :math:`aq\mu` and the variance :math:`a^2(q\sigma^2 + q(1-q)(\mu-\alpha')^2)`.
     """
 
+    any_law = True
     name = "alpha_dropout"
     params = (_KEEP,)
     formula = "a (r x + (1 − r) α') + b, r = 1 with probability q and 0 otherwise, α' = −1.7580993408473766"
@@ -208,6 +216,7 @@ class GaussianDropout(Layer):
     input the one of inverted dropout.
     """
 
+    any_law = True
     name = "gaussian_dropout"
     aliases = ("multiplicative_gaussian_noise",)
     params = (_KEEP,)
@@ -246,7 +255,7 @@ class GaussianDropout(Layer):
     def simulate(self, direction, rng, rows, law):
         import numpy as np
 
-        values = law.sample(rng, (rows, 1)) if direction == FORWARD else law.incoming(rng, (rows, 1))
+        values = _value(direction, rng, (rows, 1), law)
         return values * rng.normal(1.0, np.sqrt((1.0 - self.keep_prob) / self.keep_prob), (rows, 1))
 
 

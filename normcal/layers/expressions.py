@@ -14,8 +14,6 @@ from normcal.layers._piecewise import Jumping
 from normcal.layers._written import NAME, PLACES, RESERVED, WORD, Written, listed, merged
 from normcal.spec import Text, write, written
 
-#: The standard deviations that a law reaches to: beyond them the density is no double.
-REACH = 39.0
 #: Where a function is probed for values that are no numbers: standard deviations from the mean.
 _PROBES = tuple(0.0173 + 0.0625 * k for k in range(-128, 129))
 MOST_INPUTS = 8
@@ -122,7 +120,10 @@ class Custom(Written, Jumping):
         return no_number(self.around(self.f), self.variable, direction, law)
 
     def infinite(self, direction: str, law: Normal) -> str:
-        return _infinite(self.around(self.f), law, direction)
+        return infinite(self.around(self.f), law, direction)
+
+    def heavy(self, direction: str, law: Normal) -> str:
+        return heavy(self.around(self.f), law, direction)
 
     def notes(self, law: Normal) -> list[str]:
         kinks, jumps = (self._outside(places) for places in self.places(law))
@@ -134,6 +135,8 @@ class Custom(Written, Jumping):
             found.append(
                 f"{self.label}: the output jumps at x = {where}; the backward figure leaves out the delta there"
             )
+        if self.kept["detect"] == "no":
+            found.append(f"{self.label}: kinks and jumps are those that were given; the bounds are no better than they")
         if not self.tree.names:
             found.append(f"{self.label}: the expression holds no input, so that its output is constant")
         return found
@@ -202,6 +205,11 @@ def _class_of(text: str, given: tuple[str, ...]) -> type[Layer]:
     return type(base.__name__, (base,), described)
 
 
+def remade(text: str, values: dict[str, Any]) -> Layer:
+    """Return the layer of an expression at values of its parameters: how one crosses to another process."""
+    return Custom.made((text,), values)
+
+
 def _nodes(expression: Expression):
     from normcal.expression import walk
 
@@ -216,19 +224,37 @@ def searched(f: Callable, law: Normal, scale: float = 1.0, shift: float = 0.0):
     """Return the landmarks of f of scaled and shifted inputs of a law, as far as the law reaches."""
     from normcal.numerics.landmarks import landmarks
 
-    low, high = getattr(law, "reach", None) or (law.mean - REACH * law.std, law.mean + REACH * law.std)
-    ends = sorted((low * scale + shift, high * scale + shift))
-    return landmarks(f, *ends)
+    low, high = sorted(end * scale + shift for end in law.reach)
+    return landmarks(f, low, high)
 
 
-def _infinite(f: Callable, law: Normal, direction: str) -> str:
-    from normcal.numerics.landmarks import infinite
+def infinite(f: Callable, law: Normal, direction: str) -> str:
+    """Return why the second moment of f, or of its slope, is infinite under a normal law; of others, laws know more."""
+    if not law.normal:
+        return ""
+    from normcal.numerics import landmarks
 
-    return infinite(f, law, direction)
+    return landmarks.infinite(f, law, direction)
+
+
+def heavy(f: Callable, law: Normal, direction: str) -> str:
+    """Return why the fourth moment of f, or of its slope, is infinite: that of its square is."""
+    g = f if direction == FORWARD else slope_of(f)
+    found = infinite(lambda x, m: g(x, m) * g(x, m), law, FORWARD)
+    return found and f"the fourth moment is infinite: of the square, {found}"
+
+
+def slope_of(f: Callable) -> Callable:
+    """Return the derivative of f as a function like f."""
+    from normcal.numerics.duals import Dual, Duals, lift
+
+    return lambda x, m: lift(f(Dual(x, 1.0), Duals(m))).slope
 
 
 def no_number(f: Callable, name: str, direction: str, law: Normal) -> str:
     """Return where the function, or its slope, is no number though nothing overflows; empty where it always is one."""
+    if not law.normal:  # the laws look for themselves, where they have their mass
+        return ""
     import numpy as np
 
     from normcal.numerics.arrays import ARRAYS
@@ -268,12 +294,12 @@ def typed(expressions: tuple[str, ...], parameters: tuple[str, ...], labels: tup
         raise RequestError(
             f"{len(labels)} --name for {len(expressions)} --expr.", "Accepted: one --name for each --expr."
         )
-    values = dict(map(_assigned, parameters))
+    values = dict(_assigned(text, "-p ") for text in parameters)
     used = {name for text in expressions for name in (*parse(text).names, *RESERVED)}
     for name in values:
         if name not in used:
             error = unknown("name in -p:", name, sorted(used))
-            raise RequestError(f"-p {name}: no --expr uses {name!r}.", error.hint)
+            raise RequestError(f"-p {name}: no --expr uses {name!r}.", error.hint if expressions else "Give --expr.")
     return [
         written_spec(
             text, {name: value for name, value in values.items() if name in (*parse(text).names, *RESERVED)}, label
@@ -299,7 +325,7 @@ def written_spec(text: str, values: dict[str, str], label: str = "") -> str:
     return f"expr({', '.join([written(Text(text)), *(f'{name}={value}' for name, value in told.items())])})"
 
 
-def _assigned(text: str) -> tuple[str, str]:
+def _assigned(text: str, option: str = "") -> tuple[str, str]:
     """Return the name and the value of NAME=VALUE, the value as it is written."""
     from normcal.spec import parse as parse_spec
 
@@ -308,7 +334,7 @@ def _assigned(text: str) -> tuple[str, str]:
     try:
         found = parse_spec(f"expr({name}={value})")
     except RequestError as error:
-        raise RequestError(f"-p {echo(text)} is no name with a value. {error.message}", accepted) from None
+        raise RequestError(f"{option}{echo(text)} is no name with a value. {error.message}", accepted) from None
     if list(found.params) != [name] or found.args:
-        raise RequestError(f"-p {echo(text)} is no name with a value.", accepted)
+        raise RequestError(f"{option}{echo(text)} is no name with a value.", accepted)
     return name, value.strip()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 from normcal.errors import RequestError, Unsupported
 from normcal.layer import ANYTHING, FORWARD, Layer, Param, Reference
 from normcal.layers._initialisers import DIRAC, TRUNCATED, WEIGHT_NORM, Shape, bind, init_param, ones
 from normcal.layers._taps import Taps
+from normcal.layers._window_axes import Ring
 from normcal.layers._windows import KERNEL, MOST_SIMULATED, NDIM, STRIDE, check_size, per_dimension
 
 _MOST_FEATURES = 1_000_000
@@ -409,6 +412,16 @@ class _Convolution(_Weighted):
     kind = "conv"
     assumptions = _CONV_ASSUMPTIONS
     entangled = True
+
+    @property
+    def rings(self):
+        taps = self.taps
+        return () if self.shape.transposed else tuple(map(Ring, taps.kernel, taps.stride, taps.dilation))
+
+    def laid(self, sides):
+        found = copy.copy(self)
+        found.taps = replace(self.taps, given=tuple(sides))
+        return found
 
     def _geometry(self) -> Taps:
         kernel, stride, dilation = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 from normcal.errors import RequestError, Unsupported
 from normcal.layer import ANYTHING, FORWARD, Component, Layer, Param, Reference
 from normcal.layers._order import BOSE_GUPTA, ORDER_STATISTICS, largest_of, order_density
-from normcal.layers._window_axes import Parts, Strip
+from normcal.layers._window_axes import Parts, Ring, Strip
 from normcal.layers._window_mixtures import as_ball, mixed, mixture_weight, ratios
 from normcal.layers._windows import KERNEL, MOST_SIDE, NDIM, STRIDE, Flag, Grid, Windows, check_size, per_dimension
 
@@ -93,6 +95,15 @@ class _Pool(Layer):
         for axis in axes:
             axis.check(self.name)
         return Grid(axes)
+
+    @property
+    def rings(self):
+        return self.windows.axes if all(isinstance(axis, Ring) for axis in self.windows.axes) else ()
+
+    def laid(self, sides):
+        found = copy.copy(self)
+        found.windows = Grid(tuple(replace(axis, given=side) for axis, side in zip(self.rings, sides, strict=True)))
+        return found
 
     @property
     def entangled(self) -> bool:

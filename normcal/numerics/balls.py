@@ -103,8 +103,11 @@ class Ball:
     def __lt__(self, other):
         return Comparison(ball(other) - self)
 
-    __ge__ = __gt__  # they differ where the difference is 0, which a ball leaves open
-    __le__ = __lt__
+    def __ge__(self, other):
+        return Comparison(self - other, closed=True)
+
+    def __le__(self, other):
+        return Comparison(ball(other) - self, closed=True)
 
     def square(self) -> Ball:
         return self * self
@@ -137,12 +140,12 @@ class Ball:
 
 
 class Comparison:
-    """Whether a difference is positive, and where its ball leaves that open."""
+    """Whether a difference is positive, or at least 0 where that counts (``closed``), and where its ball leaves that open."""
 
     __slots__ = ("open", "true")
 
-    def __init__(self, difference: Ball) -> None:
-        self.true = difference.mid > 0.0
+    def __init__(self, difference: Ball, *, closed: bool = False) -> None:
+        self.true = difference.mid >= 0.0 if closed else difference.mid > 0.0
         self.open = (abs(difference.mid) <= difference.rad) & (difference.rad > 0.0)
 
 

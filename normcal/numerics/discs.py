@@ -28,11 +28,11 @@ class Disc:
     True
     """
 
-    __slots__ = ("mid", "rad")
+    __slots__ = ("factors", "mid", "rad")
     __array_ufunc__ = None
 
-    def __init__(self, mid, rad=0.0) -> None:
-        self.mid, self.rad = mid, rad
+    def __init__(self, mid, rad=0.0, factors=()) -> None:
+        self.mid, self.rad, self.factors = mid, rad, factors
 
     def __add__(self, other):
         if not isinstance(other, Disc):
@@ -57,7 +57,7 @@ class Disc:
             return Disc(mid, self.rad * abs(other) + U * abs(mid))
         mid = self.mid * other.mid
         size = abs(self.mid) * other.rad + self.rad * (abs(other.mid) + other.rad)
-        return Disc(mid, size + U * abs(mid))
+        return Disc(mid, size + U * abs(mid), (self, other))
 
     def __truediv__(self, other):
         if not isinstance(other, Disc):
@@ -66,7 +66,7 @@ class Disc:
             mid = np.divide(self.mid, other)
             return Disc(mid, np.divide(self.rad, abs(other)) + U * abs(mid))
         mid = np.divide(self.mid, other.mid)
-        room = abs(other.mid) - other.rad
+        room = other.lower
         return Disc(mid, np.where(room > 0.0, (self.rad + abs(mid) * other.rad) / room + U * abs(mid), np.inf))
 
     def __neg__(self):
@@ -89,6 +89,16 @@ class Disc:
         """The largest absolute value; infinite where it is not known."""
         upper = abs(self.mid) + self.rad
         return np.where(upper < np.inf, upper, np.inf)
+
+
+    @property
+    def lower(self):
+        """The smallest absolute value, 0 or less where it is not known; that of a product is that of its factors."""
+        lower = abs(self.mid) - self.rad
+        if self.factors:
+            lowers = [np.maximum(factor.lower, 0.0) for factor in self.factors]
+            lower = np.fmax(lower, lowers[0] * lowers[1] * (1.0 - 4.0 * U))
+        return lower
 
 
 def _number(x) -> bool:
@@ -182,8 +192,9 @@ class Discs:
 
     def phi(self, x):
         x = disc(x)
-        mid = ARRAYS.phi(x.mid)
-        return Disc(mid, mid * (np.expm1(abs(x.mid) * x.rad + 0.5 * x.rad * x.rad) + OWN * (1.0 + x.mid * x.mid)))
+        mid, change = ARRAYS.phi(x.mid), abs(x.mid) * x.rad + 0.5 * x.rad * x.rad
+        spread = np.where(change < 1.0, mid * np.expm1(change), mid + _largest_density(x))
+        return Disc(mid, spread + OWN * (1.0 + x.mid * x.mid) * mid)
 
     def Phi(self, x):
         x = disc(x)
@@ -200,7 +211,8 @@ class Discs:
         mid = ARRAYS.log_Phi(x.mid)
         near = _relative_log(_around_Phi(x) / ARRAYS.Phi(x.mid))
         far = np.where(x.mid + 2.0 * x.rad < -5.0, 1.5 * x.rad * (abs(x.mid) + x.rad + 1.0), np.inf)
-        return Disc(mid, np.fmin(near, far) + OWN * (1.0 + abs(mid)))
+        own = np.where(x.mid > 0.0, (4.0 + x.mid * x.mid) * abs(mid), 1.0 + abs(mid))
+        return Disc(mid, np.fmin(near, far) + OWN * own)
 
 
 DISCS = Discs()
@@ -230,6 +242,10 @@ def _around_tanh(mid, rad):
 
 def _around_Phi(x: Disc):
     """Return how far the distribution function strays: the radius times the largest density in the disc."""
+    return np.where(x.rad == 0.0, 0.0, x.rad * _largest_density(x))
+
+
+def _largest_density(x: Disc):
+    r"""Bound the normal density in the disc: :math:`|e^{-z^2/2}| = e^{(\Im z)^2/2 - (\Re z)^2/2}`."""
     near = np.maximum(abs(x.mid) - x.rad, 0.0)
-    own = ARRAYS.phi(x.mid) * np.exp(abs(x.mid) * x.rad + 0.5 * x.rad * x.rad)
-    return np.where(x.rad == 0.0, 0.0, x.rad * np.fmin(own, ARRAYS.phi(near) * np.exp(0.5 * x.rad * x.rad)))
+    return 0.4 * np.exp(0.5 * x.rad * x.rad - 0.5 * near * near)

@@ -25,7 +25,7 @@ from normcal.numerics.tape import Program, Tape
 #: How many standard deviations the interval reaches to either side.
 REACH = 39.0
 #: More pieces than this, or rounds of cutting them, and the function is called too fast.
-MOST_PIECES = 3000
+MOST_PIECES, MOST_LOOKED = 3000, 12_000
 ROUNDS = 120
 #: What the slope may be on the disc of a piece, times the root of its mass, relative to the rms of the slope: with 20
 #: nodes and discs of twice the piece, errors are below 1e-22 of its square.
@@ -35,11 +35,15 @@ QUIET = 1e-19
 #: Two sides of a condition that differ by less, relative to their size, over a broad piece are equal.
 EQUAL = 2.0**-42
 #: Levels at which pieces shrink towards a singular point, and those after which a piece counts as stuck.
-GRADES, STUCK = 72, 6
+GRADES, STUCK, MOST_STUCK = 72, 6, 24
+#: Within this share of a standard deviation it makes no difference where an outcome changes.
+NOWHERE = 2.0**-150
 #: A slope that leaves no room for its square.
 STEEPEST = 1e302
 #: A local exponent above which squares have no integral to speak of.
 CRITICAL = 0.498
+#: What may be left beside a singular point, relative to the whole.
+ENOUGH = 1e-18
 
 _SIGNS = {">", ">=", "maximum", "minimum", "abs"}
 _POLES = {"/", "log", "log1p", "sqrt", "power"}
@@ -152,6 +156,8 @@ class _Seen:
     rad: np.ndarray
     slope: np.ndarray  # the sign of the derivative, 0 where it is not known
     value: np.ndarray  # the outcome: -1 or 1, or the floor; no number where it is open
+    steep: np.ndarray  # a bound on the derivative
+    broken: np.ndarray  # whether it may jump, for a condition behind it is open
 
 
 class _Runner:
@@ -208,7 +214,7 @@ class _Runner:
 
     def _full(self, value) -> Disc:
         value = disc(value)
-        return Disc(*(np.broadcast_to(part, self.size) for part in (value.mid, value.rad)))
+        return Disc(*(np.broadcast_to(part, self.size) for part in (value.mid, value.rad)), value.factors)
 
     def _step(self, place: int, name: str, operands, slots):
         args = [slots[k] for k in operands]
@@ -248,19 +254,16 @@ class _Runner:
     def _choice(self, outcome, a, b):
         if not isinstance(outcome, np.ndarray) or outcome.ndim == 0:
             return a if outcome > 0.0 else b
-        true, open_ = outcome > 0.0, outcome != outcome
-        if not (_varies(a) or _varies(b)):
-            return Dual(self._pick(true, open_, a, b), self._pick(true, open_, 0.0, 0.0))
         a, b = (part if isinstance(part, Dual) else Dual(part, 0.0) for part in (a, b))
-        return Dual(self._pick(true, open_, a.value, b.value), self._pick(true, open_, a.slope, b.slope))
+        return Dual(self._pick(outcome, a.value, b.value), self._pick(outcome, a.slope, b.slope))
 
-    def _pick(self, true, open_, a, b) -> Disc:
-        """Return a where true, b elsewhere; where that is open, what holds both on the real line."""
-        a, b = disc(a), disc(b)
-        rad = np.where(true, a.rad, b.rad)
+    def _pick(self, outcome, a, b) -> Disc:
+        """Return a where it is true, b elsewhere; where that is open, what holds both on the real line."""
+        a, b, true, open_ = disc(a), disc(b), outcome > 0.0, outcome != outcome
+        mid, rad = np.where(true, a.mid, b.mid), np.where(true, a.rad, b.rad)
         if open_.any():
             rad = np.where(open_, abs(a.mid - b.mid) + np.maximum(a.rad, b.rad), rad)
-        return Disc(np.where(true, a.mid, b.mid), rad)
+        return Disc(np.where(outcome == _LOST, np.nan, mid), rad)
 
     def _outcome(self, place: int, slots):
         """Return the outcome of a condition for every disc, and note what was seen of it."""
@@ -275,12 +278,13 @@ class _Runner:
             low, high = np.floor(value.mid - value.rad), np.floor(value.mid + value.rad)
             found = np.where(low == high, low, np.nan)
         else:
-            found = np.where(abs(value.mid) > value.rad, np.sign(value.mid), np.nan)
+            found = np.where(value.lower > 0.0, np.sign(value.mid), np.nan)  # without a zero it keeps its sign
             if watched.kind == "sign":
                 found = self._equal(watched, slots, value, slope, found)
+            found = np.where(value.mid == value.mid, found, _LOST)
         found = np.where(known == known, known, found)
         rising = np.where((abs(slope.mid) > slope.rad) & ~self._broken(watched), np.sign(slope.mid), 0.0)
-        self.seen[place] = _Seen(value.mid, value.rad, rising, found)
+        self.seen[place] = _Seen(value.mid, value.rad, rising, found, slope.upper, self._broken(watched))
         return found
 
     def _constant(self, watched: _Watched, argument: Disc):
@@ -304,6 +308,8 @@ class _Runner:
         return self.broken.get(watched.a, none) | self.broken.get(watched.b, none)
 
 
+#: The outcome of a condition on what is no number.
+_LOST = -np.inf
 _ARITHMETIC = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b}
 
 
@@ -334,18 +340,20 @@ class _Search:
         z = np.array(sorted({*_GAUSSIAN_EDGES[:-1], REACH, *(-z for z in _GAUSSIAN_EDGES[:-1]), -REACH}))
         edges = np.unique(self.mean + self.std * z)
         pieces = _Pieces.fresh(edges[:-1], edges[1:], len(self.places))
+        looked = 0
         for _ in range(ROUNDS):
             pieces = self._round(pieces)
             if not len(pieces):
                 return self._landmarks()
-            if len(pieces) + len(self.done) > MOST_PIECES:
+            looked += len(pieces)
+            if len(pieces) + len(self.done) > MOST_PIECES or looked > MOST_LOOKED:
                 break
         x = pieces.centre[len(pieces) // 2]
         raise _Trouble(f"it changes too fast to be resolved, around x = {x:.6g} for one")
 
     def _round(self, pieces: _Pieces) -> _Pieces:
         """Look at new pieces; return those that take their place."""
-        value, slope, seen = self.runner.run(pieces.centre, pieces.width, pieces.known, 0.5 * pieces.width)
+        value, slope, seen = self.runner.run(pieces.centre, pieces.reach, pieces.known, pieces.width)
         pieces.see(value, slope, self._mass(pieces))
         settled, rooted = np.zeros(len(pieces), bool), np.full(len(pieces), -1)
         matters = self._loud(pieces, self.done.and_more(pieces), undecided=True)
@@ -363,12 +371,18 @@ class _Search:
         near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0))
         return 0.4 * np.exp(-0.5 * near * near) * (z[1] - z[0])
 
+    def _beyond(self, pieces: _Pieces) -> np.ndarray:
+        """Bound the mass from each piece outwards, over which a jump within it is carried."""
+        z = (np.stack([pieces.left, pieces.right]) - self.mean) / self.std
+        near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0))
+        return np.exp(-0.5 * near * near)
+
     def _loud(self, pieces: _Pieces, among: _Pieces, *, undecided: bool = False) -> np.ndarray:
         """Return which pieces may still hide something that matters to the whole of f or of f'."""
         steep = _rms(np.where(among.bound < np.inf, np.abs(among.slope), 0.0) * np.sqrt(among.mass))
         large = _rms(np.where(among.height < np.inf, np.abs(among.value), 0.0) * np.sqrt(among.mass))
-        bound, height = pieces.bound * np.sqrt(pieces.mass), pieces.height * np.sqrt(pieces.mass)
-        real = (bound > QUIET * steep) | (height > QUIET * large)
+        bound = pieces.bound * np.sqrt(pieces.mass)
+        real = (bound > QUIET * steep) | (pieces.height * np.sqrt(self._beyond(pieces)) > QUIET * large)
         if undecided:
             return real
         return np.where(pieces.open, real, (bound > LOUD * steep) & ~pieces.dead) & ~pieces.closed
@@ -410,7 +424,7 @@ class _Search:
                             self._touched(row, place, float(x), pieces.known[:, k], float(np.round(end)))
             return
         centre = np.sign(seen.mid[members])
-        at_left, at_right = np.where(at_left == at_left, at_left, 0.0), np.where(at_right == at_right, at_right, 0.0)
+        at_left, at_right = (np.where(np.isfinite(at), at, 0.0) for at in (at_left, at_right))
         for k, a, b, c in zip(members, at_left, at_right, centre, strict=True):
             if a * b < 0.0:
                 rooted[k] = row
@@ -495,6 +509,8 @@ class _Search:
         cuts = np.arange(1, 32) / 32.0
         for _ in range(14):
             x = low[:, None] + (high - low)[:, None] * cuts
+            around = np.flatnonzero((low < 0.0) & (high > 0.0))
+            x[around, abs(x[around]).argmin(axis=1)] = 0.0  # where roots of what people write like to be
             slots = _floats(self.program, np.concatenate([x, low[:, None], high[:, None]], axis=1).ravel())
             sides = np.empty((len(rows), 33))
             for row in set(rows.tolist()):
@@ -520,7 +536,7 @@ class _Search:
     def _radii(self, rows, at, levels, known) -> np.ndarray:
         """Return how far from ``at`` the roots may be: where the argument is sure to have either sign."""
         unit = np.maximum(U * abs(at), 5e-324)
-        steps = np.concatenate([np.zeros((len(at), 1)), unit[:, None] * 4.0 ** np.arange(24)], axis=1)
+        steps = np.concatenate([np.zeros((len(at), 1)), unit[:, None] * 4.0 ** np.arange(28)], axis=1)
         points = np.concatenate([at[:, None] - steps, at[:, None] + steps], axis=1)
         known = known.copy()
         known[rows, np.arange(len(at))] = np.nan
@@ -554,6 +570,7 @@ class _Search:
     def _halved(self, pieces: _Pieces) -> _Pieces:
         """Return the pieces cut in two; those too small to be cut are closed as they are."""
         least = np.maximum(16.0 * U * np.maximum(abs(pieces.left), abs(pieces.right)), 1e-305)
+        least = np.maximum(least, np.where(pieces.open, self.std * NOWHERE, 0.0))
         small = (pieces.width <= least) | (abs(pieces.slope) > STEEPEST) | self._rounded_off(pieces)
         if small.any():
             closed = pieces.of(small)
@@ -562,21 +579,30 @@ class _Search:
             pieces = pieces.of(~small)
         stuck = pieces.level >= STUCK
         parts = [pieces.of(~stuck).split(0.5)]
+        if np.count_nonzero(stuck) > MOST_STUCK:  # it is no point that they are stuck at
+            return pieces.split(0.5)
         for k in np.flatnonzero(stuck):
             parts.append(self._unstuck(pieces.of(np.array([k]))))
         return functools.reduce(_Pieces.and_more, parts)
 
     def _rounded_off(self, pieces: _Pieces) -> np.ndarray:
-        """Return the pieces whose conditions rounding leaves open, however small they are."""
+        """Return the pieces whose conditions rounding leaves open, however small they are; settle what a slope tells."""
         found = np.zeros(len(pieces), bool)
         members = np.flatnonzero(pieces.open & (pieces.level >= STUCK))
-        if len(members):
-            some = pieces.of(members)
-            wide = self.runner.run(some.centre, some.width, some.known, 0.5 * some.width)[2]
-            thin = self.runner.run(some.centre, 0.0, some.known)[2]
-            for place, its in thin.items():
-                if self.runner.watched[place].kind != "pole":
-                    found[members] |= (its.value != its.value) & (wide[place].rad < 4.0 * its.rad)
+        if not len(members):
+            return found
+        some = pieces.of(members)
+        wide = self.runner.run(some.centre, some.reach, some.known, some.width)[2]
+        thin = self.runner.run(some.centre, 0.0, some.known)[2]
+        for row, place in enumerate(self.places):
+            if self.runner.watched[place].kind != "sign" or place not in wide:
+                continue
+            stray = 0.52 * some.width * np.where(wide[place].broken, np.inf, wide[place].steep)
+            stray = np.where(stray == stray, stray, np.inf)
+            its, open_ = thin[place], wide[place].value != wide[place].value
+            sure = open_ & (abs(its.mid) > its.rad + stray)
+            pieces.known[row, members[sure]] = np.sign(its.mid[sure])
+            found[members] |= open_ & (its.value != its.value) & (np.minimum(stray, wide[place].rad) <= 4.0 * its.rad)
         return found
 
     def _unstuck(self, piece: _Pieces) -> _Pieces:
@@ -620,13 +646,50 @@ class _Search:
         if lost.any():
             x = done.centre[lost][np.argmin(abs(done.centre[lost] - self.mean))]
             raise _Trouble(f"it is no number at x = {x:.6g}")
+        deeper = self._leftovers()
         kinks, jumps, singular = self._classified()
         reach = REACH * self.std
-        edges = {*done.left.tolist(), *done.right.tolist(), *(x for _, x, _, _ in self.roots)}
+        edges = {*done.left.tolist(), *done.right.tolist(), *deeper, *(x for _, x, _, _ in self.roots)}
         taken = [b.mid for b in (*kinks, *jumps, *singular)]
         edges -= {*taken}
         features = tuple((x, math.inf) for x in sorted(edges) if abs(x - self.mean) < reach)
         return Landmarks(*(_merged(those) for those in (kinks, jumps, singular)), features=features)
+
+    def _leftovers(self) -> list[float]:
+        """Judge what lies nearer to singular points than pieces go; return edges nearer still where doubles allow.
+
+        Raises _Trouble where that is too much to be left, unless it is infinite, which is for ``infinite`` to say.
+        """
+        done = self.done
+        edges: list[float] = []
+        for k in np.flatnonzero(done.closed & ~done.open & ~(done.bound < np.inf)):
+            at_left = abs(done.left[k]) < abs(done.right[k]) if done.left[k] * done.right[k] == 0.0 else (
+                k > 0 and any(x == done.left[k] for _, x, _, _ in self.roots))  # fmt: skip
+            x, side = (float(done.left[k]), 1.0) if at_left else (float(done.right[k]), -1.0)
+            edges += self._leftover(x, side, k)
+        return edges
+
+    def _leftover(self, x: float, side: float, k: int) -> list[float]:
+        done, width = self.done, float(self.done.width[k])
+        points = x + side * width * np.array([1.0, 0.5, 0.25, 0.125])
+        known = np.repeat(done.known[:, k : k + 1], 4, axis=1)
+        levels = 0.0
+        for values, seen in zip(self.runner.run(points, 0.0, known)[:2], (done.value, done.slope), strict=True):
+            size = abs(values.mid)
+            if np.isinf(size).any() or not np.isfinite(done.value[k]):
+                raise _Trouble(f"it has no bound that could be stated around x = {x:.6g}")
+            exponent = float(np.log2(size[1:] / size[:-1]).max()) if (size > 0.0).all() else 0.0
+            whole = _rms(np.where(np.isfinite(seen) & ~done.closed, abs(seen), 0.0) * np.sqrt(done.mass))
+            if exponent >= 0.5 - _CLOSE:
+                continue
+            if exponent > CRITICAL:
+                raise _Trouble(f"its integral converges too slowly around x = {x:.6g}")
+            share = float(size.max()) * math.sqrt(float(done.mass[k]) / (1.0 - 2.0 * exponent)) / whole if whole else 0.0
+            if share > ENOUGH:
+                levels = max(levels, math.log2(share / ENOUGH) / (0.5 - exponent))
+        if x != 0.0 or self.mean != 0.0:
+            return []
+        return [side * width * 0.5**j for j in range(1, 1 + math.ceil(levels)) if width * 0.5**j > 1e-300]
 
     def _classified(self) -> tuple[tuple[Ball, ...], ...]:
         """Return where outcomes change by what f and f' do there: (kinks, jumps, singular)."""
@@ -645,7 +708,8 @@ class _Search:
             for k in range(len(x)):
                 pair = [k, k + len(x)]
                 finite = np.isfinite(value.mid[pair] + slope.mid[pair]).all()
-                place = 2 if not finite else 1 if _differ(value, pair) else 0 if _differ(slope, pair) else None
+                unclear = bool(self.done.open[left[k]] or self.done.open[right[k]])
+                place = 2 if not finite else 1 if _differ(value, pair, unclear) else 0 if _differ(slope, pair) else None
                 if place is not None:
                     found[place].append(Ball(float(x[k]), float(rads[k])))
         singular = _merged(found[2])
@@ -659,7 +723,8 @@ class _Search:
         rows = [k for k, place in enumerate(self.places) if self.runner.watched[place].kind != "pole"]
         before, after = self.done.known[rows][:, left], self.done.known[rows][:, right]
         changed = ((before != after) & (before == before) & (after == after)).any(axis=0)
-        changed &= ~self.done.closed[left] & ~self.done.closed[right]
+        blurred = self.done.closed & self.done.open
+        changed &= ~blurred[left] & ~blurred[right]
         return left[changed], right[changed]
 
     def _blurred(self) -> tuple[list[Ball], ...]:
@@ -668,10 +733,18 @@ class _Search:
         closed = self.done.of(self.done.closed)
         roots = np.array([x for _, x, _, _ in self.roots])
         beside = np.isin(closed.left, roots) | np.isin(closed.right, roots)
-        for place, some in ((1, closed.open), (2, ~closed.open & ~(closed.bound < np.inf) & ~beside)):
-            for left, right in _joined(closed.of(some)):
+        singular = closed.of(~closed.open & ~(closed.bound < np.inf) & ~beside)
+        for place, some in ((1, closed.of(closed.open)), (2, singular)):
+            for left, right in _joined(some):
+                if place == 1 and right - left <= 8.0 * NOWHERE * self.std and self._alike(left, right):
+                    continue
                 found[place].append(Ball(0.5 * left + 0.5 * right, 0.5 * (right - left) * (1.0 + 4.0 * U)))
         return found
+
+    def _alike(self, left: float, right: float) -> bool:
+        """Whether every condition has the same outcome on both sides."""
+        sides = [self.done.known[:, self.done.right == left], self.done.known[:, self.done.left == right]]
+        return all(side.shape[1] == 1 for side in sides) and bool((sides[0] == sides[1]).all())
 
     def _quiet(self, x: float) -> bool:
         """Whether the pieces around a zero of a denominator are as bounded as any: it is in a branch not taken."""
@@ -694,9 +767,11 @@ def _touches(kind: str, seen: _Seen) -> bool:
     return bool(abs(seen.mid[0]) <= seen.rad[0])
 
 
-def _differ(values: Disc, pair) -> bool:
+def _differ(values: Disc, pair, unclear: bool = False) -> bool:
+    """Whether two values are not the same; if they are known so badly that it is ``unclear``, they are not."""
     mid, rad = values.mid[pair], values.rad[pair]
-    return not abs(mid[0] - mid[1]) <= 4.0 * (rad[0] + rad[1]) + 1e-14 * (abs(mid[0]) + abs(mid[1]))
+    slack = 1e-14 * (abs(mid[0]) + abs(mid[1]))
+    return not abs(mid[0] - mid[1]) <= 4.0 * (rad[0] + rad[1]) + slack or (unclear and rad[0] + rad[1] > slack)
 
 
 def _joined(pieces: _Pieces) -> list[tuple[float, float]]:
@@ -759,7 +834,13 @@ class _Pieces:
 
     @property
     def centre(self) -> np.ndarray:
-        return 0.5 * self.left + 0.5 * self.right
+        """A point near the middle, at which nothing of note happens by design."""
+        return self.left + 0.4863 * (self.right - self.left)
+
+    @property
+    def reach(self) -> np.ndarray:
+        """The radius of a disc about the centre that reaches twice as far as the piece."""
+        return 1.0274 * (self.right - self.left)
 
     @property
     def width(self) -> np.ndarray:
@@ -769,7 +850,7 @@ class _Pieces:
         """Note what a run says."""
         self.value, self.slope, self.mass = value.mid, slope.mid, mass
         self.bound, self.height = slope.upper, value.upper
-        self.dead, self.open = ~np.isfinite(value.mid), np.zeros(len(self), bool)
+        self.dead, self.open = ~np.isfinite(value.mid) | np.isnan(slope.mid), np.zeros(len(self), bool)
 
     def of(self, which) -> _Pieces:
         return _Pieces(*(getattr(self, name)[..., which] for name in _NAMES))
@@ -807,6 +888,19 @@ _PLAIN = {"neg": lambda a: -a, ">": lambda a, b: a > b, ">=": lambda a, b: a >= 
 
 
 # --- moments that are infinite ---
+
+
+def singular(f: Callable, low: float, high: float) -> str:
+    """Return where, between low and high, the square of f has no integral; empty where there is no such place for sure.
+
+    >>> singular(lambda x, m: 1.0 / x, -1.0, 1.0)
+    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
+    """
+    program = recorded(f)
+    if program is None or not low < high:
+        return ""
+    with np.errstate(all="ignore"):
+        return _searched(program, low, high).singular(slope=False)
 
 
 def infinite(f: Callable, law, direction: str) -> str:

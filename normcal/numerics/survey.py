@@ -153,14 +153,20 @@ class _Panels:
 
     __slots__ = ("coefficients", "high", "low", "size", "stalled", "tail", "values")
 
-    def __init__(self, low, high, values, stalled=None) -> None:
+    def __init__(self, low, high, values, ends, stalled=None) -> None:
         self.low, self.high, self.values = low, high, values
         self.coefficients = values @ _tables()[0].T
-        self.tail = np.sum(np.abs(self.coefficients[:, -_TAIL:]), axis=1)
+        beyond = np.abs(ends - self.at_ends()).max(axis=1)  # what happens between the last node and the end
+        self.tail = np.maximum(np.sum(np.abs(self.coefficients[:, -_TAIL:]), axis=1), beyond)
         self.size = np.max(np.abs(values), axis=1)
         broken = ~np.isfinite(self.tail)
         self.tail[broken] = self.size[broken] = np.inf
         self.stalled = np.zeros(len(low), dtype=int) if stalled is None else stalled
+
+    def at_ends(self) -> np.ndarray:
+        """Return the polynomials at both ends of their panels."""
+        signs = (-1.0) ** np.arange(NODES)
+        return np.stack([self.coefficients @ signs, np.sum(self.coefficients, axis=1)], axis=1)
 
     def picked(self, chosen) -> _Panels:
         new = object.__new__(_Panels)
@@ -192,8 +198,11 @@ class _Mesh:
         return self.f(np.ravel(self.mean + self.std * z)).reshape(z.shape)
 
     def _made(self, low, high, stalled=None) -> _Panels:
-        self.spent += low.size * NODES
-        return _Panels(low, high, self.at(_places(low, high, rule().nodes)), stalled)
+        self.spent += low.size * (NODES + 2)
+        inside = np.minimum(self._closest(low, high) / 4.0, (high - low) / 4.0)
+        ends = np.stack([low + inside, high - inside], axis=1)
+        found = self.at(np.concatenate([_places(low, high, rule().nodes), ends], axis=1))
+        return _Panels(low, high, found[:, :NODES], found[:, NODES:], stalled)
 
     def _reach(self) -> tuple[float, float]:
         """Return the stretch about 0 on which the function is finite; say where it ends too early."""
@@ -244,12 +253,15 @@ class _Mesh:
         return self._bottom(panels) & ~followed
 
     def _bottom(self, panels: _Panels) -> np.ndarray:
-        """Which panels are as narrow as doubles allow."""
-        far = np.maximum(np.abs(panels.low), np.abs(panels.high))
-        x = np.maximum(np.abs(self.mean + self.std * panels.low), np.abs(self.mean + self.std * panels.high))
-        return panels.high - panels.low <= np.maximum(
-            np.maximum(16.0 * np.spacing(far), 16.0 * np.spacing(x) / self.std), _NARROWEST[self.slopes]
-        )
+        """Which panels are as narrow as can be."""
+        return panels.high - panels.low <= np.maximum(self._closest(panels.low, panels.high), _NARROWEST[self.slopes])
+
+    def _closest(self, low, high) -> np.ndarray:
+        """Return the width of panels in which numbers, rounded as the values are, still tell nodes apart."""
+        z = np.maximum(np.abs(low), np.abs(high))
+        x = np.maximum(np.abs(self.mean + self.std * low), np.abs(self.mean + self.std * high))
+        coarse = max(self.grain * 2.0**52, 1.0) / self.std
+        return np.maximum(16.0 * np.maximum(np.spacing(z), coarse * np.spacing(x)), _NARROWEST[0])
 
     def _costs(self, panels: _Panels):
         """Return what each panel may add to the relative errors, and the sums that they are relative to."""
@@ -274,7 +286,7 @@ class _Mesh:
             panels = self.panels
             costs, _ = self._costs(panels)
             wanted = np.flatnonzero((costs > _SHARE) & ~self._settled(panels))
-            most = (MOST_VALUES - self.spent) // (2 * NODES)
+            most = (MOST_VALUES - self.spent) // (2 * (NODES + 2))
             if not wanted.size or most <= 0:
                 return
             if wanted.size > most:
@@ -423,15 +435,17 @@ class _Mesh:
         bottom = np.flatnonzero(self._bottom(panels))
         groups = np.split(bottom, np.flatnonzero(np.diff(bottom) > 1) + 1) if bottom.size else []
         for group in groups[:200]:
-            for start, side in ((panels.low[group[0]], -1.0), (panels.high[group[-1]], 1.0)):
-                if self._diverges(float(start), side):
-                    place = self.mean + self.std * float(start)
+            low, high = float(panels.low[group[0]]), float(panels.high[group[-1]])
+            for start, side in ((low, -1.0), (high, 1.0)):
+                if self._diverges(start, side, high - low):
+                    place = self.mean + self.std * start
                     return f"it is so steep near x = {place:.6g} that its moments may not exist"
         return ""
 
-    def _diverges(self, start: float, side: float) -> bool:
-        """Whether pieces of the integral at smaller and smaller scales do not shrink."""
-        scales = 2.0 ** -np.arange(9.0, 42.0)
+    def _diverges(self, start: float, side: float, width: float) -> bool:
+        """Whether pieces of the integral at smaller and smaller scales, beside what is that wide, do not shrink."""
+        scales = 2.0 ** -np.arange(3.0, 42.0)
+        scales = scales[scales > 64.0 * width]
         values = self.at(start + side * scales)
         steps = np.abs(np.diff(values))
         clear = np.isfinite(steps) & (steps > 256.0 * self.grain * np.abs(values[1:]))
@@ -444,8 +458,7 @@ class _Mesh:
     def jumps(self, scale: float) -> tuple[float, ...]:
         """Return the x between whose sides the function jumps."""
         panels = self.panels.picked(~self._bottom(self.panels))
-        signs = (-1.0) ** np.arange(NODES)
-        left, right = panels.coefficients @ signs, np.sum(panels.coefficients, axis=1)
+        left, right = panels.at_ends().T
         steps = np.abs(left[1:] - right[:-1])
         rest = _SAFETY * (panels.tail[1:] + panels.tail[:-1]) + 64.0 * self.grain * (panels.size[1:] + panels.size[:-1])
         near = panels.low[1:] - panels.high[:-1] <= 1e-9 * np.maximum(np.abs(panels.low[1:]), 1e-3)

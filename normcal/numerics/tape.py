@@ -19,7 +19,7 @@ from normcal.numerics.balls import BALLS, Ball
 
 _OPERATORS = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "neg": operator.neg,
-    ">": operator.gt,
+    ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 
 
@@ -59,6 +59,8 @@ class Traced:
         other = self.tape.lift(other)
         if other.exact == 0.0:
             return self
+        if other.place == self.place:
+            return self.tape.lift(0.0)
         return -other if self.exact == 0.0 else self.tape.record("-", self, other)
 
     def __mul__(self, other):
@@ -101,8 +103,11 @@ class Traced:
     def __lt__(self, other):
         return self.tape.lift(other) > self
 
-    __ge__ = __gt__  # as for balls
-    __le__ = __lt__
+    def __ge__(self, other):
+        return self.tape.record(">=", self, self.tape.lift(other))
+
+    def __le__(self, other):
+        return self.tape.lift(other) >= self
 
     def __bool__(self) -> bool:
         raise TypeError("a recorded function cannot branch on its variable")

@@ -128,12 +128,12 @@ def shapes(layers: Sequence[Layer], curvature: bool) -> list[Shape]:
     ]
 
 
-def rough_shapes(layers: Sequence[Layer]) -> list[Shape]:
+def rough_shapes(layers: Sequence[Layer], curvature: bool) -> list[Shape]:
     """Return the same to some twelve digits, by a fixed rule on plain doubles."""
-    return [_rough(layer) for layer in layers]
+    return [_rough(layer, curvature) for layer in layers]
 
 
-def _rough(layer: Layer) -> Shape:
+def _rough(layer: Layer, curvature: bool) -> Shape:
     import numpy as np
 
     from normcal.law import STANDARD
@@ -145,7 +145,8 @@ def _rough(layer: Layer) -> Shape:
     x, weights = _rule(tuple(kink for kink in kinks if abs(kink) < _REACH))
     first = _derivative(own.f)
     with np.errstate(all="ignore"):
-        g, slope, bend = (f(x, ARRAYS) + 0.0 * x for f in (own.f, first, _derivative(first)))
+        g, slope = (f(x, ARRAYS) + 0.0 * x for f in (own.f, first))
+        bend = _derivative(first)(x, ARRAYS) if curvature else 0.0 * x
         mean = float(weights @ g)
         every = ((g - mean) ** 2, slope**2, bend**2, x * (g - mean) * slope, x * slope)
         return Shape(
@@ -157,8 +158,8 @@ def _rule(kinks: tuple[float, ...]):
     """Return nodes and weights of the standard normal law, panels cut at the kinks."""
     import numpy as np
 
-    edges = np.unique(np.concatenate([np.linspace(-_REACH, _REACH, 97), kinks]))
-    nodes, weights = np.polynomial.legendre.leggauss(16)
+    edges = np.unique(np.concatenate([np.linspace(-_REACH, _REACH, 65), kinks]))
+    nodes, weights = np.polynomial.legendre.leggauss(12)
     middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
     x = np.ravel(middle[:, None] + half[:, None] * nodes)
     density = np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
@@ -214,15 +215,15 @@ class Shaping(Recipe):
     """What both methods share: two conditions on the input's scale and shift, the output's by formula."""
 
     about = ""
-    #: What is asked of the transformed activation: quantity -> value, given the local target.
+    #: Whether C''(1) is asked for, which takes an integral more.
     curvature = False
 
-    def search(self, layer: Layer, conditions: Callable[[Shape], tuple | None], axes=None):
+    def search(self, layer: Layer, conditions: Callable[[Shape], tuple | None]):
         """Return the search for the scale and shift at which both conditions on the shape hold."""
 
-        axes = axes or [Axis("input_scale", *SCALES, 0.2), Axis("input_shift", *SHIFTS, 0.0)]
-        exact = partial(shapes, curvature=self.curvature)
-        found = [partial(_left, layer, conditions, by) for by in (exact, rough_shapes)]
+        axes = [Axis("input_scale", *SCALES, 0.2), Axis("input_shift", *SHIFTS, 0.0)]
+        ways = [partial(one, curvature=self.curvature) for one in (shapes, rough_shapes)]
+        found = [partial(_left, layer, conditions, way) for way in ways]
         return solve.several(found[0], axes, (1.0, 1.0), found[1])
 
     def answer(self, layer: Layer, request, asked: str, solutions, said, options) -> Answer:

@@ -33,7 +33,7 @@ _EXPRESSION = {
 }  # fmt: skip
 _LAYER = {
     "anyOf": [{"type": "string", "description": _UNQUOTED}, _EXPRESSION],
-    "description": "Accepted: a SPEC as text, quoted where YAML reads something else, or a mapping with expr: and text.",
+    "description": "Accepted: text; quote it where YAML reads something else; or a mapping such as {expr: x * tanh(x)}.",
 }
 _SPECS = {
     "type": "array",
@@ -75,6 +75,10 @@ _TITLES = {
     "engine": "How to get the numbers; by default the first engine that serves",
     "mean": "Mean of the input's normal law",
     "std": "Its standard deviation",
+    "input": "Law of the input where it is not normal, such as student_t(df=5); files lie beside the config",
+    "gradient_mean": "Mean of the incoming gradient",
+    "gradient_std": "Its standard deviation",
+    "correlation": "Of each entry of the incoming gradient with its input",
     "tol": "Relative error to reach",
     "samples": "Monte Carlo draws of the whole layer",
     "seed": "Seed of the draws",
@@ -167,9 +171,9 @@ def _list_or_names(what: str, listed: dict[str, Any], one: dict[str, Any] | None
 
 def _request() -> dict[str, Any]:
     """The options of a computation; their intervals are checked where every command checks them."""
-    numbers = dict.fromkeys(("mean", "std", "tol", "samples", "seed", "rtol"), _NUMBER)
-    sampler = {"enum": list(discover.names("samplers"))}
-    return {"engine": {"enum": ["auto", *discover.names("engines")]}, **numbers, "sampler": sampler}
+    named = ("mean", "std", "gradient_mean", "gradient_std", "correlation", "tol", "samples", "seed", "rtol")
+    words = {"input": _TEXT, "sampler": {"enum": list(discover.names("samplers"))}}
+    return {"engine": {"enum": ["auto", *discover.names("engines")]}, **dict.fromkeys(named, _NUMBER), **words}
 
 
 def _direction() -> dict[str, Any]:
@@ -181,4 +185,4 @@ def _formats() -> dict[str, Any]:
 
 
 def _families() -> dict[str, Any]:
-    return {"type": "array", "items": {"enum": list(discover.names("layers"))}, "minItems": 1}
+    return {"type": "array", "items": {"enum": list(discover.families("layers"))}, "minItems": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from normcal.layer import DIRECTIONS
+from normcal import law as laws
 from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
 from normcal.result import (
     BOUND,
@@ -118,8 +119,16 @@ def _kernel() -> dict[str, Any]:
 
 
 def _law() -> dict[str, Any]:
-    std = {"type": "number", "minimum": 0}
-    return _document("a law", {"law": {"const": "normal"}, "mean": {"type": "number"}, "std": std})
+    """A law: mean and std are null where they are infinite or do not exist; one that is not normal says more."""
+    std = {"type": ["number", "null"], "minimum": 0}
+    more = {
+        "spec": _TEXT,
+        "params": _OBJECT,
+        "standardised": {"type": "boolean"},
+        "correlation": {"type": "number", "minimum": -1, "maximum": 1},
+    }
+    law = _document("a law", {"law": {"enum": list(laws.names())}, "mean": _NUMBER, "std": std})
+    return law | {"properties": law["properties"] | more}
 
 
 def _laws() -> dict[str, Any]:

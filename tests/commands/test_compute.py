@@ -314,3 +314,61 @@ def test_the_shell_is_offered(words, position, offered):
 def test_the_shell_is_offered_every_command():
     assert completions("normcal ", 1) == list(COMMANDS)
     assert len(COMMANDS) >= 5
+
+
+# --- expressions ---
+
+
+def test_an_expression_is_computed_as_the_layer_that_it_writes():
+    (mine,), (mish,) = computed("--expr", "x * tanh(softplus(x))")["layers"], computed("mish")["layers"]
+    for direction in ("forward", "backward"):
+        assert mine[direction]["std"] == pytest.approx(mish[direction]["std"], rel=1e-14)
+        assert mine[direction]["error"]["kind"] == "bound"
+    assert (mine["layer"], mine["spec"]) == ("expr", 'expr("x * tanh(softplus(x))")')
+
+
+def test_parameters_and_a_name_are_told_and_kinks_are_listed():
+    row = only("--expr", "where(x > 0, x, a * expm1(x))", "-p", "a=1.3", "--name", "mine")
+    assert row["spec"] == 'expr("where(x > 0, x, a * expm1(x))", a=1.3, name=mine)'
+    assert row["params"] == {"a": 1.3, "name": "mine"}
+    assert (row["kinks"], row["jumps"]) == ([0.0], [])
+    shown = succeed("compute", "--expr", "where(x > 0, x, a * expm1(x))", "-p", "a=1.3", "--name", "mine")
+    assert "mine(a=1.3)" in shown.stdout
+    assert "mine(a=1.3): the slope jumps at x = 0" in shown.stderr
+
+
+def test_expressions_stand_behind_specs_and_share_their_parameters():
+    rows = computed("relu", "--expr", "a * x", "--expr", "b * tanh(a * x)", "-p", "a=0.5:1:2", "-p", "b=2")["layers"]
+    assert [row["spec"] for row in rows] == [
+        "relu",
+        'expr("a * x", a=0.5)', 'expr("a * x", a=1.0)',
+        'expr("b * tanh(a * x)", b=2.0, a=0.5)', 'expr("b * tanh(a * x)", b=2.0, a=1.0)',
+    ]  # fmt: skip
+
+
+def test_a_jump_is_noted_with_what_is_left_out():
+    row = only("--expr", "where(x > 1, x, 0)")
+    assert row["jumps"] == [1.0]
+    assert any("the output jumps at x = 1" in note for note in row["notes"])
+
+
+def test_the_inputs_of_an_expression_have_figures_of_their_own():
+    row = only("--expr", "a * sigmoid(b)")
+    assert row["backward"]["inputs"].keys() == {"a", "b"}
+    assert any("a, b are independent" in note for note in row["notes"])
+
+
+def test_the_names_of_expressions_name_constants():
+    text = succeed("compute", "--expr", "a * tanh(x)", "-p", "a=[1, 2]", "--name", "mine", "--format", "toml").stdout
+    assert re.findall(r"^\[(.*)\]", text, re.MULTILINE) == ["mine_a_1_0", "mine_a_2_0"]
+    text = succeed("compute", "--expr", "a * tanh(x)", "-p", "a=1", "--name", "myAct", "--format", "toml").stdout
+    assert re.findall(r"^\[(.*)\]", text, re.MULTILINE) == ["myAct"]
+    text = succeed("compute", "--expr", "a * tanh(x)", "-p", "a=1", "--format", "toml").stdout
+    assert re.findall(r"^\[(.*)\]", text, re.MULTILINE) == ["expr_a_tanh_x_a_1_0"]
+
+
+@pytest.mark.parametrize("name", ["compute", "verify"])
+def test_commands_that_take_specs_take_expressions(name):
+    text = " ".join(succeed(name, "--help").stdout.split())
+    for option in ("--expr TEXT", "-p, --param NAME=VALUE", "--name NAME"):
+        assert option in text

@@ -51,6 +51,9 @@ def test_json_has_every_engine_in_both_directions():
     pairs = {(record["direction"], record["engine"]) for record in found["engines"]}
     assert pairs == {(d, e) for d in ("forward", "backward") for e in discover.names("engines")}
     for record in found["engines"]:
+        if record["engine"] == "adaptive":  # for what is known by nothing else
+            assert record["reason"] == "relu is known by more than its values"
+            continue
         assert record["std"] > 0
         assert record["error"]["kind"] == ("standard-error" if record["engine"] == "monte-carlo" else "bound")
 

@@ -102,6 +102,17 @@ def test_no_line_of_a_terminal_leads_through_a_jump():
     assert [line.count("○") + line.count("•") for line in lines if "○" in line or "•" in line] == [1, 1]
 
 
+def test_no_mark_lies_below_a_line():
+    text = succeed("plot", "relu", "gelu", "tanh", "--panels", "function").stdout.partition("\n")[2]
+    assert all(text.count(marker) >= 4 for _, marker in terminal.STYLES[:3])
+
+
+def test_a_legend_that_is_long_has_several_lines():
+    lines = succeed("plot", "leaky_relu(negative_slope=0.1:0.6:6)", "--panels", "function").stdout.splitlines()
+    assert sum("leaky_relu" in line for line in lines) == 3
+    assert max(map(len, lines)) <= 80
+
+
 def test_errors_are_bars_in_the_terminal():
     sampled = ["--engine", "monte-carlo", "--samples", "300", "--std", "1:1.1:4"]
     text = succeed("plot", "softmax(n=10)", "--panels", "std", "--columns", "forward.std", *sampled).stdout

@@ -24,6 +24,8 @@ CASES = {
     "words": ["dropout(scaling=[plain, inverted, unit])"],
     "several inputs": ["glu", "--std", "[1, 2]", "--columns", "backward.gate.std,backward.std^2"],
     "no number": ["step", "--std", "[0, 1]", "--columns", "backward.gain"],
+    "another law": ["tanh", "--input", "student_t(df=5, standardised=yes)", "--std", "1:2:2"],
+    "a layer in a chain": ["elu(alpha=[0.5, 1]) | tanh", "--columns", "forward.std"],
     "sampled": ["relu", "--std", "[1, 2]", "--engine", "monte-carlo", "--samples", "300"],
 }
 
@@ -106,7 +108,12 @@ def test_a_format_that_holds_other_things_is_refused_before_anything_is_computed
 
 def test_errors_stand_beside_their_numbers():
     head = succeed(*SLOPES, "--errors").stdout.splitlines()[4]
-    assert [word.strip() for word in head.split("  ") if word][1:] == ["forward.std", "forward.std error", "backward.std", "backward.std error"]
+    assert [word.strip() for word in head.split("  ") if word][1:] == [
+        "forward.std",
+        "forward.std error",
+        "backward.std",
+        "backward.std error",
+    ]
 
 
 def test_a_grid_has_an_axis_down_and_one_across():
@@ -167,7 +174,11 @@ def test_on_a_terminal_a_long_sweep_shows_how_far_it_is():
 def test_ctrl_c_leaves_the_points_that_are_there(name):
     argv = ["sweep", "relu", "--std", "1:2:300", "--engine", "monte-carlo", "--samples", "1e6"]
     process = subprocess.Popen(
-        [*command(*argv), "--format", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), bufsize=0
+        [*command(*argv), "--format", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        bufsize=0,
     )
     try:
         if name == "text":

@@ -1,4 +1,4 @@
-"""Wavelets as activations: they are local, and odd or even."""
+"""Wavelets as activations: they are local, and tell where the input is."""
 
 from normcal.layer import Elementwise, Param, Reference
 
@@ -27,14 +27,13 @@ class Morlet(Elementwise):
         return m.cos(x * self.frequency) * m.exp(x * x * -0.5)
 
 
-class Haar(Elementwise):
-    """The Haar wavelet: 1 on the first half of the unit interval, -1 on the second."""
+class Hat(Elementwise):
+    """The hat: a triangle of height 1 over the interval from -1 to 1."""
 
-    name = "haar"
-    kinks = (0.0, 0.5, 1.0)
-    formula, latex = "1 on [0, ½), −1 on [½, 1), else 0", r"\mathbf{1}_{[0, 1/2)}(x) - \mathbf{1}_{[1/2, 1)}(x)"
-    references = (Reference("Haar 1910, Zur Theorie der orthogonalen Funktionensysteme, Math. Annalen 69"),)
+    name = "hat"
+    kinks = (-1.0, 0.0, 1.0)
+    formula, latex = "max(0, 1 − |x|)", r"\max(0, 1 - |x|)"
+    references = (Reference("Faber 1909, Über stetige Funktionen, Math. Annalen 66"),)
 
     def f(self, x, m):
-        inside = m.where(x < 1.0, m.where(x < 0.5, 1.0, -1.0), 0.0)
-        return m.where(x < 0.0, 0.0, inside)
+        return m.maximum(1.0 - m.abs(x), 0.0)

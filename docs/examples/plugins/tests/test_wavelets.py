@@ -7,7 +7,7 @@ import pytest
 from normcal import catalog, contract
 from normcal_wavelets import wavelets
 
-LAYERS = [wavelets.MexicanHat, wavelets.Morlet, wavelets.Haar]
+LAYERS = [wavelets.MexicanHat, wavelets.Morlet, wavelets.Hat]
 
 
 @pytest.mark.parametrize("cls", LAYERS, ids=lambda cls: cls.name)
