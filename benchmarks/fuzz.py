@@ -19,6 +19,8 @@ from collections.abc import Callable
 
 #: Seconds that one text may take, and bytes that reading one may hold at its peak.
 LONGEST, LARGEST = 1.0, 64_000_000
+#: Layers that one text may stand for here.
+MOST_LAYERS = 50
 #: How long a text may become.
 MOST_CHARACTERS = 6_000
 MOST_FINDINGS = 20
@@ -67,9 +69,10 @@ def read_spec(text: str) -> None:
     from normcal import catalog, spec
 
     found = spec.parse(text)
+    spec.count(found, MOST_LAYERS)  # a sweep of a million is no hang
     if spec.parse(found.spec).spec != found.spec:
         raise AssertionError(f"written back as {found.spec!r}")
-    for layer in catalog.Layers([found.spec], most=50):
+    for layer in catalog.Layers([found.spec], most=MOST_LAYERS):
         if catalog.layer(layer.spec).spec != layer.spec:
             raise AssertionError(f"the layer is written back as {layer.spec!r}")
 

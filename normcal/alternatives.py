@@ -121,6 +121,8 @@ def siblings(layer: Layer) -> tuple[Layer, ...]:
 
 def _forms(cls: type[Layer], varied: bool) -> Iterator[Layer]:
     """Yield a layer at its defaults; ``varied``, also at each typical value of each parameter."""
+    if cls.composed:
+        return
     yield cls()
     for param in cls.params if varied else ():
         for value in () if param.quiet else param.typical:

@@ -245,7 +245,7 @@ def report(answer: Answer) -> Report:
         "solutions": [solution.data() for solution in answer.solutions],
         "nearest": answer.nearest.data() if answer.nearest else None,
     }  # fmt: skip
-    records = [{"status": answer.status, **solution.record()} for solution in shown]
+    records = [{"status": answer.status, **solution.record()} for solution in shown] or [{"status": answer.status}]
     blocks: list[Block] = [Paragraph(answer.asked)]
     for place, solution in enumerate(shown):
         if len(shown) > 1:

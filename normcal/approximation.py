@@ -65,7 +65,8 @@ def approximated(stages: Sequence[Layer], law: Law, directions: Iterable[str], e
 
     Returns
     -------
-    The Approximation. A direction that cannot be computed is None: a layer has no such moment at the law it is fed.
+    The Approximation. A direction that cannot be computed is None: a layer has no such moment at the law it is fed, or
+    the incoming gradient is none whose std passes from layer to layer as a factor.
 
     Raises
     ------
@@ -92,7 +93,8 @@ def approximated(stages: Sequence[Layer], law: Law, directions: Iterable[str], e
             found.append(_carried(own, stage, FORWARD, found[-1] if found else None, effort))
     complete = len(fed) == len(stages)
     forward = found[-1] if FORWARD in directions and len(found) == len(stages) else None
-    backward = _product(fed, found, effort) if BACKWARD in directions and complete else None
+    multiplies = BACKWARD in directions and complete and law.gradient.plain
+    backward = _product(fed, found, effort) if multiplies else None
     return Approximation(forward, backward, tuple((stage.spec, its) for stage, its in fed))
 
 

@@ -14,7 +14,7 @@ from normcal.law import Normal
 from normcal.layer import DIRECTIONS, Layer
 from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
 from normcal.renderer import Renderer
-from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.result import STANDARD_ERROR, Estimate, LayerResult, Result, weakest
 from normcal.value import Value
 
 #: What a column may hold beside a quantity, for one direction: what its record says.
@@ -77,7 +77,8 @@ def build(
     rows = tuple(_row(name, result, columns, digits) for name, result in zip(names, results, strict=True))
     engines = dict.fromkeys(e.engine for result in results for e in _estimates(result, columns))
     cells = [cell for row in rows for cell in row.cells if cell.role == NUMBER]
-    bound, standard_error = (error_cell([c for c in cells if c.kind == kind]) for kind in (BOUND, STANDARD_ERROR))
+    sampled = [cell for cell in cells if cell.kind == STANDARD_ERROR]
+    bound, standard_error = error_cell([cell for cell in cells if cell.kind != STANDARD_ERROR]), error_cell(sampled)
     return Constants(
         name, tuple(columns), rows, law,
         engines=Cell(", ".join(engines) or "none", WORD), bound=bound, standard_error=standard_error, **more,
@@ -118,8 +119,7 @@ def _cell(result: LayerResult, path: str, digits: int | str | None) -> Cell:
     asked = quantity.parse(path)
     value = asked.of(result)
     estimates = [found for direction in asked.directions if (found := getattr(result, direction))]
-    sampled = any(found.error_kind == STANDARD_ERROR for found in estimates)
-    kind = STANDARD_ERROR if sampled else BOUND
+    kind = weakest(found.error_kind for found in estimates)
     reasons = [found.reason or found.status for found in estimates if found.status != "ok"]
     reason = (reasons or ["the std is 0, so there is no gain"])[0] if value.value is None else ""
     size = abs(value.value or 0.0)

@@ -100,11 +100,16 @@ def _forget_output() -> None:
 Examples:
   normcal compute relu --direction backward
   normcal compute "leaky_relu(negative_slope=0.2)" gelu --mean 0.5 --std 2
+  normcal compute --expr "x * tanh(softplus(x))"
+  normcal compute "relu | max_pool(kernel_size=2)"
   normcal table --format markdown
   normcal explain "max_pool(kernel_size=2)"
   normcal verify relu gelu
   normcal generate --help
   normcal identify 0.5838
+  normcal sweep gelu --std 0.01:100:5:log
+  normcal kernel tanh
+  normcal solve elu --unknown alpha --target forward.mean=0
 \b
 Completion of commands, options and layer names (bash; also zsh, fish):
   eval "$(_NORMCAL_COMPLETE=bash_source normcal)"

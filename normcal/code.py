@@ -8,8 +8,10 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import io
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from normcal.framework import Framework, Unfit
 
 _ACCEPTED = "Accepted: a function of an array, as MODULE:NAME or FILE.py:NAME, such as activations.py:phi."
 _ELEMENTWISE = "Accepted: a function that maps every entry by itself, the same way each time."
+_PRINTING = threading.RLock()
 #: What a SPEC calls Python's constants.
 _CONSTANTS = {"true": True, "false": False, "none": None}
 
@@ -207,6 +210,8 @@ class Function:
     def __init__(self, place: str, function: Any, kind: Framework, *, single: bool = False) -> None:
         self.place, self.function, self.kind, self.single = place, kind.prepared(function), kind, single
         self.dtype = ""
+        #: Whether it prints: what it says then goes to stderr, since stdout carries results.
+        self.loud = False
 
     def __call__(self, x):
         """Return the values at a flat array."""
@@ -221,7 +226,7 @@ class Function:
         import numpy as np
 
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), _aside() if self.loud else contextlib.nullcontext():
                 found = way(self.function, x, self.single)
         except Unfit as problem:
             raise RequestError(f"{self.place} {problem}.", "Accepted: an array of real numbers.") from None
@@ -252,6 +257,24 @@ class Function:
         if wrong.any():
             raise nowhere(self.place, float(x[np.argmax(wrong)]))
         return found
+
+
+class _Heard(io.TextIOBase):
+    """Passes on what code prints, and remembers that there was something."""
+
+    def __init__(self, stream) -> None:
+        self.stream, self.anything = stream, False
+
+    def write(self, text: str) -> int:
+        self.anything = True
+        return self.stream.write(text)
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """Send what code prints to stderr, one thread at a time."""
+    with _PRINTING, contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def nowhere(place: str, x: float) -> RequestError:
@@ -320,9 +343,12 @@ def probe(function: Function) -> tuple[str, ...]:
     """
     import numpy as np
 
-    x = _points()
-    with contextlib.redirect_stdout(sys.stderr):
-        y, again = function(x), function(x)
+    x, heard = _points(), _Heard(sys.stderr)
+    with contextlib.redirect_stdout(heard):
+        y = function(x)
+    function.loud = heard.anything
+    with _aside():
+        again = function(x)
         allowed = _allowed(function, y)
         different = _different(y, again, allowed)
         if different is not None:

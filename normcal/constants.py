@@ -15,7 +15,7 @@ from normcal import __version__, rounding
 from normcal.law import Law
 from normcal.layer import Elementwise, Layer
 from normcal.report import Items, Paragraph, Report, Table
-from normcal.result import BOUND, SCHEMA, STANDARD_ERROR
+from normcal.result import BOUND, ESTIMATE, SCHEMA, STANDARD_ERROR, weakest
 from normcal.rounding import error as written_error
 from normcal.value import UNDERFLOW, Value
 
@@ -119,7 +119,8 @@ class Constants:
         lines += [f"{column.name}: {column.meaning}." for column in self.columns]
         lines.append(f"Engines: {self.engines.text}.")
         if self.bound.text:
-            lines.append(f"Relative error of every value that is not sampled: at most {self.bound.text}.")
+            how = "estimated as" if self.bound.kind == ESTIMATE else "at most"
+            lines.append(f"Relative error of every value that is not sampled: {how} {self.bound.text}.")
         if self.standard_error.text:
             lines.append(f"Relative standard error of the sampled values: at most {self.standard_error.text}.")
         return (*lines, *self.request_lines)
@@ -245,7 +246,7 @@ def error_cell(cells: list[Cell]) -> Cell:
     """Return the worst error of what cells write, relative to their sizes; a standard error if one has one."""
     if not cells:
         return Cell("", ERROR)
-    kind = STANDARD_ERROR if any(cell.kind == STANDARD_ERROR for cell in cells) else BOUND
+    kind = weakest(cell.kind for cell in cells)
     worst = 0.0
     for cell in cells:
         if cell.absent:

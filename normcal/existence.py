@@ -27,7 +27,7 @@ _DECADES = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20)
 #: Where, in units of 1/r, growth is measured against a tail like e^(-r|x|); and how often either is looked at.
 _STEPS, _LOOKS = (100.0, 150.0, 200.0, 300.0, 400.0), 33
 #: Against such a tail nothing may happen to the function farther out than this, in the same units.
-_FARTHEST = 150.0
+_FARTHEST = 300.0
 #: A measured exponent this near to a multiple of 1/4 is that multiple; another one is known to the second number.
 _CLEAN, _DOUBTFUL = 1e-6, 0.04
 #: Draws of a layer of many entries, at most and at least, and the random numbers that they should take.
@@ -47,6 +47,7 @@ class Growth(NamedTuple):
     doubt: float
 
 
+@functools.lru_cache(maxsize=512)
 def missing(layer: Layer, direction: str, law: Law) -> tuple[str, str]:
     """Return (status, reason) of moments that do not exist under a law that is not normal; ("", "") where they do.
 
@@ -92,7 +93,8 @@ def _nowhere(functions: list[Callable], law: Law) -> float | None:
     if not functions:
         return None
     with np.errstate(all="ignore"):
-        x = law.sample(np.random.default_rng(0), (_LOOKED_AT,))
+        drawn = np.random.default_rng(0)
+        x = next(law.blocks())[:_LOOKED_AT] if law.recorded else law.sample(drawn, (_LOOKED_AT,))
         x = x[np.abs(x) < _MODERATE]
         for f in functions:
             wrong = np.flatnonzero(np.isnan(np.broadcast_to(f(x, ARRAYS), x.shape)))
@@ -185,7 +187,8 @@ def _beyond(layer: Layer, direction: str, law: Law, power: float) -> bool | None
         return False
     limit = law.tail.index
     answers = [
-        None if abs(power * one.exponent - limit) < power * one.doubt else power * one.exponent >= limit for one in found
+        None if abs(power * one.exponent - limit) < power * one.doubt else power * one.exponent >= limit
+        for one in found
     ]
     return True if True in answers else (None if None in answers else False)
 
@@ -235,7 +238,7 @@ def _noisy(layer: Layer, direction: str) -> list[Callable]:
 def _eventful(layer: Elementwise) -> float:
     """Return how far from 0 anything happens to the function, as far as its kinks and features tell."""
     ends = [abs(float(getattr(k, "mid", k))) for k in layer.kinks]
-    ends += [abs(float(x)) + 64.0 * float(scale) for x, scale in layer.features]
+    ends += [abs(float(x)) + 32.0 * float(scale) for x, scale in layer.features]
     far = max([1.0, *(end for end in ends if math.isfinite(end))])
     return (far + abs(layer.input_shift)) / abs(layer.input_scale)
 

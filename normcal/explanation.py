@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from normcal import __version__
+from normcal import __version__, pipeline
 from normcal import engine as engines
 from normcal import session as sessions
 from normcal.errors import Unsupported
@@ -51,9 +51,28 @@ def report(layer: Layer, request: Request, progress=None) -> Report:
         Heading("What each engine gives"),
         Table(("direction", "engine", "mean", "std", "error", "how"), tuple(rows), ("direction", "engine", "how")),
         Items(tuple(engines.notes(layer, request.law)), aside=True),
+        *_approximation(layer, request, tried),
         *_references(layer),
     ]
     return Report(data, [_flat(record) for record in records], tuple(blocks))
+
+
+def _approximation(layer: Layer, request: Request, tried: list) -> list[Block]:
+    """Return what a chain gives where each layer is taken to see normal input, beside the best true std."""
+    gaussian = pipeline.approximated(layer, request)
+    if gaussian is None:
+        return []
+    rows = []
+    for direction in DIRECTIONS:
+        found = [one for _, way, one in tried if way == direction and isinstance(one, Estimate)]
+        true = min(found, key=lambda one: one.worst_error, default=None)
+        its = gaussian.of(direction)
+        if its is not None and true is not None:
+            off = Number(gaussian.off(direction, true), true.error_kind)
+            rows.append((direction, Number(its.mean, its.error_kind), Number(its.std, its.error_kind), off))
+    fed = [f"{spec} is fed {law}" for spec, law in gaussian.laws]
+    table = Table(("direction", "mean", "std", "std / true std"), tuple(rows), ("direction",))
+    return [Heading("Gaussian approximation"), Items(tuple(fed)), table]
 
 
 def _references(layer: Layer) -> list[Block]:

@@ -18,7 +18,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from normcal.errors import LONGEST_ECHO, RequestError, echo, near_misses
@@ -63,7 +63,7 @@ class Node:
     op: str
     args: tuple[Node, ...] = ()
     value: Any = None
-    place: int = 0
+    place: int = field(default=0, compare=False)
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
@@ -80,6 +80,8 @@ class Node:
 
 _COMPARED = {"Gt": ">", "Lt": "<", "GtE": ">=", "LtE": "<="}
 _LOGICAL = frozenset((*_COMPARED.values(), "and", "or", "not"))
+#: What an operation on twice the same is, whatever that is.
+_ALIKE = {">": 0.0, "<": 0.0, ">=": 1.0, "<=": 1.0, "-": 0.0}
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "Pow": "**"}
 
 
@@ -499,6 +501,8 @@ def _folded(expression: Expression, node: Node) -> Node:
         return _chosen(*node.args, node.place)
     if node.op in ("and", "or", "not") and any(arg.op == "fixed" for arg in node.args):
         return _decided(node)
+    if node.op in _ALIKE and node.args[0] == node.args[1]:
+        return Node("fixed", (), Constant(_ALIKE[node.op]), node.place)
     if node.op == "layer":
         return _of_layer(expression, node)
     if node.op == "**":

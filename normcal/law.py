@@ -43,6 +43,10 @@ class Gradient:
         return _normal(self.mean, self.std)
 
 
+#: The gradient that every figure is of where nobody says otherwise.
+PLAIN = Gradient()
+
+
 class Law:
     r"""A law of independent entries x; a subclass has ``mean``, ``std`` and what is asked for below.
 
@@ -55,7 +59,7 @@ class Law:
     recorded: ClassVar[bool] = False
     mean: float
     std: float
-    gradient: Gradient = Gradient()
+    gradient: Gradient = PLAIN
 
     def sample(self, rng, shape):
         """Draw an array of ``shape``; every simulator gets its input here."""
@@ -93,7 +97,7 @@ class Law:
     @property
     def identity(self) -> dict:
         """What decides the bits that are drawn from it: what it is, and the law of the gradient."""
-        gradient = {} if self.gradient == Gradient() else {"gradient": self.gradient.data()}
+        gradient = {} if self.gradient == PLAIN else {"gradient": self.gradient.data()}
         return self.data() | gradient
 
     @property
@@ -130,7 +134,7 @@ class Normal(Law):
     normal: ClassVar[bool] = True
     mean: float = 0.0
     std: float = 1.0
-    gradient: Gradient = Gradient()
+    gradient: Gradient = PLAIN
 
     def sample(self, rng, shape):
         x = rng.standard_normal(shape)

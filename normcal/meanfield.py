@@ -722,7 +722,9 @@ def critical(
     chi = network.chi(math.sqrt(low * high))
     if chi.status == INFINITE:
         return CriticalPoints((), low, high, notes=(f"chi is infinite at every sigma_w, since {chi.reason}",))
-    if not chi.value:
+    if chi.value is None:
+        return CriticalPoints((), low, high, notes=("chi cannot be computed",))
+    if chi.value == 0.0:
         return CriticalPoints((), low, high, notes=("chi is 0 at every sigma_w",))
     equation = _Critical(network.squares, sigma_b)
     given = Figure(sigma_b, 0.0, OK)

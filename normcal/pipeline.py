@@ -117,7 +117,7 @@ def _row(
         for direction in request.directions:
             effort = request.effort(_labelled(progress, layer, direction), session)
             found[direction] = engine.estimate(request.engine, layer, direction, request.law, effort, prepared)
-        gaussian = _gaussian(layer, request)
+        gaussian = approximated(layer, request)
     except Interrupted as stop:
         found[direction], stopped = stop.estimate, stop
     except KeyboardInterrupt as stop:
@@ -129,13 +129,13 @@ def _row(
         raise stopped
 
 
-def _gaussian(layer: Layer, request: Request) -> Approximation | None:
+def approximated(layer: Layer, request: Request) -> Approximation | None:
     """Return what a chain gives where each of its layers is taken to see normal input; None for another layer."""
     if not layer.stages:
         return None
-    from normcal.approximation import approximated
+    from normcal import approximation
 
-    return approximated(layer.stages, request.law, request.directions, request.effort())
+    return approximation.approximated(layer.stages, request.law, request.directions, request.effort())
 
 
 def _check_budget(request: Request, layers: Iterable[Layer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from normcal.result import BOUND, OK, STANDARD_ERROR, Estimate, LayerResult, Res
 from normcal.spec import written
 from normcal.sweep import INPUT, Point, Points
 
-#: Different remarks that are told; of more, their number is.
-MOST_REMARKS = 20
+#: Different remarks that are told, and that are told apart; of more, their number is.
+MOST_REMARKS, MOST_KEPT = 20, 1000
 #: Layers that a title names; of more, their number.
 MOST_NAMED = 5
 SWEEP, STATUS = "sweep", "status"
@@ -27,18 +28,20 @@ class Shown:
         self.points, self.columns, self.errors = points, tuple(columns), errors
         self.labels = tuple(dict.fromkeys(sweep.label for sweep in points.sweeps))
         self.several = len(self.labels) > 1
-        self._remarks: dict[str, list[Point]] = {}
+        #: remark -> the first point that it is about, and how many there are
+        self._first: dict[str, Point] = {}
         self._counts: collections.Counter = collections.Counter()
+        self._more = 0
 
     def check_pivot(self, asked: bool) -> None:
         """Refuse a grid of what does not lie on two axes."""
+        if asked and self.errors:
+            raise RequestError("--pivot has no room for --errors.", "Leave one of them out.")
         for sweep in self.points.sweeps if asked else ():
-            names = [axis.name for axis in (*sweep.axes, *self.points.input)]
-            if len(names) != 2:
-                told = (
-                    f"{echo(sweep.label)} has {len(names)} axis" if len(names) == 1 else f"{echo(sweep.label)} has none"
-                )
-                raise RequestError(f"{told}: a grid needs two.", "Leave --pivot out, or give a second axis a range.")
+            number = len(sweep.axes) + len(self.points.input)
+            if number != 2:
+                told = f"{echo(sweep.label)} has {'1 axis' if number else 'no axis'}: a grid needs two."
+                raise RequestError(told, "Leave --pivot out, or give a second axis a range.")
 
     def streamed(self, found: Iterable[Point]) -> Report:
         """Return the report for a format that writes each row as it comes."""
@@ -64,28 +67,33 @@ class Shown:
         """Return what must be known of some of the points, each remark once."""
         told = []
         for text, count in self._counts.most_common(MOST_REMARKS):
-            place = ", ".join(f"{name}={written(value)}" for name, value in self._remarks[text][0].axes.items())
+            place = ", ".join(f"{name}={written(value)}" for name, value in self._first[text].axes.items())
             several = f"at {count} of {len(self.points)} points, the first at {place}"
             where = "at every point" if count == len(self.points) else f"at {place}" if count == 1 else several
             told.append(f"{text} ({where})")
-        if len(self._counts) > MOST_REMARKS:
-            told.append(f"{len(self._counts) - MOST_REMARKS:_} more remarks stand in the rows that they are about")
-        return told
+        more = len(self._counts) - len(told) + self._more
+        return [*told, f"{more:_} more remarks stand in the rows that they are about"] if more else told
 
     def _noted(self, point: Point) -> Point:
         for text in point.row.notes:
             shown = text.removeprefix(f"{point.row.layer.spec}, ")
             shown = f"{point.sweep}, {shown}" if shown != text else text
-            self._remarks.setdefault(shown, [point])
-            self._counts[shown] += 1
+            if len(self._first) < MOST_KEPT or shown in self._first:
+                self._first.setdefault(shown, point)
+                self._counts[shown] += 1
+            else:
+                self._more += 1
         return point
 
     def _head(self) -> dict[str, Any]:
         """Return what stands before the points; what is swept of the input's law is null there."""
         document = Result((), self.points.request.law).data()
         del document["layers"]
-        swept = {INPUT[axis.name]: None for axis in self.points.input}
-        document["assumptions"] = document["assumptions"] | {"input": document["assumptions"]["input"] | swept}
+        told = document["assumptions"]["input"]
+        swept = {INPUT[axis.name]: None for axis in self.points.input if axis.name in INPUT}
+        if self.points.law_axes:  # of such a law, what it is called holds everywhere
+            swept = dict.fromkeys(told) | {"law": told["law"]}
+        document["assumptions"] = document["assumptions"] | {"input": told | swept}
         own = [{SWEEP: sweep.label} | axis.data() for sweep in self.points.sweeps for axis in sweep.axes]
         columns = {str(one): {"quantity": str(one), "meaning": one.meaning} for one in self.columns}
         return document | {"axes": [*own, *(axis.data() for axis in self.points.input)], "columns": columns}
@@ -102,7 +110,9 @@ class Shown:
 
     def _record(self, point: Point) -> dict[str, Any]:
         law = point.request.law
-        axes = dict.fromkeys(self.points.names) | {"input_mean": law.mean, "input_std": law.std} | point.axes
+        moments = {"input_mean": law.mean, "input_std": law.std}
+        there = {name: value if math.isfinite(value) else None for name, value in moments.items()}
+        axes = dict.fromkeys(self.points.names) | there | point.axes
         record: dict[str, Any] = {SWEEP: point.sweep, "spec": point.row.layer.spec} | axes
         for one in self.columns:
             value = one.of(point.row)
@@ -114,7 +124,7 @@ class Shown:
             estimate = passes.get(direction)
             record[f"{direction}_status"] = estimate and estimate.status
             record[f"{direction}_engine"] = estimate and estimate.engine
-        return record
+        return record | {"notes": "; ".join(point.row.notes)}
 
     def _titles(self) -> list[Block]:
         law = self.points.request.law

@@ -18,6 +18,7 @@ from normcal.request import Request
 if TYPE_CHECKING:
     from normcal.answer import Answer, Check
     from normcal.report import Report
+    from normcal.result import LayerResult
     from normcal.value import Value
 
 FOLDER = "recipes"
@@ -142,7 +143,7 @@ def checks(layer: Layer, request: Request, asked: dict[str, Value | float]) -> t
     from normcal.value import Value
 
     terms = {text: term(text) for text in asked}
-    row = _row(layer, request, {way for one in terms.values() for way in one.directions})
+    row = computed(layer, request, {way for one in terms.values() for way in one.directions})
     found = []
     for text, wanted in asked.items():
         wanted = wanted if isinstance(wanted, Value) else Value(float(wanted), 0.0)
@@ -160,7 +161,8 @@ def plain(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
-def _row(layer: Layer, request: Request, ways: set[str]):
+def computed(layer: Layer, request: Request, ways: set[str]) -> LayerResult:
+    """Return the row of a layer, in the directions that are needed."""
     from dataclasses import replace
 
     from normcal import pipeline

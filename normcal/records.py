@@ -27,6 +27,9 @@ class Records:
     ``blocks`` yields them in order as arrays of doubles, and refuses the first that is no finite number.
     """
 
+    #: Whether the file is read as fast as any copy of it would be.
+    quick = False
+
     def __init__(self, path: str, name: str, column: Any) -> None:
         self.path, self.name, self.column = path, name, column
 
@@ -56,18 +59,22 @@ class Records:
         """Return the values as an array that entries can be taken from, whose size is not limited by the memory."""
         import numpy as np
 
-        held, spool = [], None
+        held: list[Any] = []
         for block in self.blocks():
-            if spool is None:
-                held.append(block)
-                if sum(map(len, held)) > MOST_HELD:
-                    spool = tempfile.TemporaryFile()
-                    for one in held:
-                        one.tofile(spool)
-                    held = []
-            else:
+            held.append(block)
+            if sum(map(len, held)) > MOST_HELD:
+                return self._spooled()
+        return np.concatenate(held)
+
+    def _spooled(self):
+        """Return the values in a file without a name, which ends with the process."""
+        import numpy as np
+
+        with tempfile.TemporaryFile() as spool:
+            for block in self.blocks():
                 block.tofile(spool)
-        return np.concatenate(held) if spool is None else np.memmap(spool, dtype=float, mode="r")
+            spool.flush()
+            return np.memmap(spool, dtype=float, mode="r")
 
     def only_one(self) -> None:
         """Refuse a column where the file has none."""
@@ -77,6 +84,8 @@ class Records:
 
 class NumPyFile(Records):
     """An array of any shape: its entries, in the order in which they lie in the file."""
+
+    quick = True
 
     def _header(self) -> tuple[Any, int, int]:
         """Return the type of the entries, how many there are, and where they begin."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,15 @@ SCHEMA = "normcal/1"
 #: What an error is: never below the true one; a generous guess of it; one standard deviation of it.
 BOUND, ESTIMATE, STANDARD_ERROR = "bound", "estimate", "standard-error"
 OK, INFINITE, UNDEFINED, OVERFLOW, TOLERANCE_MISSED = "ok", "infinite", "undefined", "overflow", "tolerance-missed"
+
+
+def weakest(kinds: Iterable[str]) -> str:
+    """Return the kind of an error that comes of several: the one that promises least.
+
+    >>> weakest(["bound", "estimate"]), weakest([])
+    ('estimate', 'bound')
+    """
+    return max(kinds, key=(BOUND, ESTIMATE, STANDARD_ERROR).index, default=BOUND)
 
 
 @dataclass(frozen=True)

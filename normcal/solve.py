@@ -30,6 +30,8 @@ _JUMP = 1e-6
 _FLAT = 1e-8
 #: Solutions this close, relative to the intervals, are one.
 _NEAR = 1e-7
+#: When a dip has been looked at this closely, relatively, it shows whether it leads to 0.
+_NARROW = 1e-3
 #: A descent that leaves more than this, in units of the scales, is stuck.
 _PROMISING = 1e-6
 #: How near to each other descents end that are worth one root, and how near to it that they count as arrived.
@@ -134,7 +136,8 @@ class _Undefined(Exception):
 
 def _stated(value: Value) -> Value:
     """Return a value that says how far it may be off; one that does not is none to build on."""
-    return value if value.error is not None else Value()
+    told = None not in (value.value, value.error) and math.isfinite(value.value) and math.isfinite(value.error)
+    return value if told else Value()
 
 
 class _Watched:
@@ -295,7 +298,8 @@ def _suspects(f: _Watched, section: list[tuple[float, Value]]) -> list[tuple[flo
         elif not sign and len(run) <= 2:
             found.append((run[0][0], run[-1][0], TOUCHES))
     for (a, fa), (_, fx), (b, fb) in zip(section, section[1:], section[2:], strict=False):
-        if _sign(fa) == _sign(fx) == _sign(fb) != 0 and abs(fx.value) < min(abs(fa.value), abs(fb.value)):
+        clear = min(abs(fa.value) - fa.error, abs(fb.value) - fb.error) > abs(fx.value) + fx.error
+        if clear and _sign(fa) == _sign(fx) == _sign(fb) != 0:
             found += _dip(f, a, b, _sign(fx))
     return found
 
@@ -313,11 +317,12 @@ def _dip(f: _Watched, a: float, b: float, sign: int) -> list[tuple[float, float,
 
 
 def _bottom(g: Callable[[float], float], a: float, b: float) -> float:
-    """Return the point of a dip that is lowest, or the first one below 0."""
+    """Return the point of a dip that is lowest, or the first one below 0, or any if it does not come near 0."""
     golden = 0.5 * (math.sqrt(5.0) - 1.0)
+    shallow, narrow = 0.25 * min(g(a), g(b)), _NARROW * (b - a)
     x, y = b - golden * (b - a), a + golden * (b - a)
     gx, gy = g(x), g(y)
-    while min(gx, gy) >= 0.0 and a < x < y < b:
+    while min(gx, gy) >= 0.0 and a < x < y < b and (b - a > narrow or min(gx, gy) < shallow):
         if gx < gy:
             b, y, gy = y, x, gx
             x = b - golden * (b - a)
@@ -501,8 +506,8 @@ def _descent(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], t: list
                 residual, np.clip(t, 1e-9, 1.0 - 1e-9), jacobian, bounds=(0.0, 1.0), max_nfev=60,
                 xtol=1e-14, ftol=1e-14, gtol=1e-14,
             )  # fmt: skip
-        return _placed(axes, found.x)
-    except (_Undefined, np.linalg.LinAlgError):
+        return _placed(axes, found.x.tolist())
+    except (_Undefined, np.linalg.LinAlgError, ValueError):  # SciPy's word for a start that is not defined
         return None
 
 
@@ -549,7 +554,9 @@ def _newton(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], x: Point
         )[0]
         moved = tuple(float(min(max(a + d, axis.low), axis.high)) for a, d, axis in zip(x, step, axes, strict=True))
         there = f([moved])[0]
-        if moved == x or not _cost(there, scales) < _cost(left, scales):
+        # near a root the errors say what matters: one condition's noise must not hide what another one leaves
+        sizes = [max(value.error, 1e-18 * scale) for value, scale in zip(left, scales, strict=True)]
+        if moved == x or not _cost(there, sizes) < _cost(left, sizes):
             break
         x, left = moved, there
     return _judged(axes, scales, x, left, _slopes(f, axes, x))

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from normcal.catalog import family
-from normcal.law import Gradient, Law
+from normcal.law import PLAIN, Law
 from normcal.quantity import QUANTITIES
 from normcal.renderer import Renderer
 from normcal.report import Block, Cell, Error, Heading, Items, Members, Number, Paragraph, Report, Table
-from normcal.result import BOUND, STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.result import STANDARD_ERROR, Estimate, LayerResult, Result, weakest
 from normcal.value import Value
 
 if TYPE_CHECKING:
@@ -124,10 +124,9 @@ def _approximated(row: LayerResult) -> list[tuple[str, Estimate]]:
 
 
 def _number(row: LayerResult, path: str) -> Number:
-    """Return the cell of a quantity; a ratio is sampled when either of its parts is."""
+    """Return the cell of a quantity; the error of a ratio is of the weaker kind of its parts."""
     kinds = {direction: estimate.error_kind for direction, estimate in _directions(row)}
-    sampled = STANDARD_ERROR in kinds.values()
-    return Number(row.quantity(path), kinds.get(path.partition(".")[0], STANDARD_ERROR if sampled else BOUND))
+    return Number(row.quantity(path), kinds.get(path.partition(".")[0], weakest(kinds.values())))
 
 
 def _asked(result: Result, path: str) -> bool:
@@ -186,5 +185,5 @@ def _inputs(law: Law) -> dict[str, Any]:
     """Return the columns that say under what law a row was computed."""
     told = law.data()
     named = {} if law.normal else {"input": law.spec}
-    gradient = {} if law.gradient == Gradient() else {f"gradient_{key}": x for key, x in law.gradient.data().items()}
+    gradient = {} if law.gradient == PLAIN else {f"gradient_{key}": x for key, x in law.gradient.data().items()}
     return {"input_mean": told["mean"], "input_std": told["std"]} | named | gradient

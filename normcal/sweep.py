@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,6 +84,7 @@ class Points:
     request: the options of every point, but for the input law where that is swept.
     mean, std: values of the input's mean and std; several of them make an axis.
     most: how many points there may be.
+    input: the SPEC of the input law where it is not normal; its parameters may be axes too.
 
     Raises
     ------
@@ -102,11 +104,15 @@ class Points:
         mean: Sequence = (),
         std: Sequence = (),
         most: int = catalog.MOST_LISTED,
+        input: str | None = None,
     ) -> None:
         given = {name: tuple(values) for name, values in zip(INPUT, (mean, std), strict=True)}
         fixed = {INPUT[name]: values[0] for name, values in given.items() if len(values) == 1}
-        self.request = request.updated(fixed)
-        self.input = tuple(Axis(name, values) for name, values in given.items() if len(values) > 1)
+        self.law_axes, laws = _laws(input, most)
+        self._bases = [(place, request.updated(law | fixed)) for place, law in laws]
+        self.request = self._bases[0][1]
+        moments = tuple(Axis(name, values) for name, values in given.items() if len(values) > 1)
+        self.input = (*self.law_axes, *moments)
         laws = math.prod(len(axis.values) for axis in self.input)
         found = catalog.Layers(texts, most=most, code=True)
         if len(found) * laws > most:
@@ -121,7 +127,7 @@ class Points:
         """Every axis, those of the parameters first; axes of one name on several SPECs count each."""
         return (*(axis for sweep in self.sweeps for axis in sweep.axes), *self.input)
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the axes, each once."""
         return tuple(dict.fromkeys(axis.name for axis in self.axes))
@@ -154,10 +160,11 @@ class Points:
                 progress.step(label, done + 1, len(self))
 
     def _requests(self) -> Iterator[tuple[dict[str, Any], Request]]:
-        names = [axis.name for axis in self.input]
-        for values in itertools.product(*(axis.values for axis in self.input)):
-            place = dict(zip(names, values, strict=True))
-            yield place, replace(self.request, **{INPUT[name]: value for name, value in place.items()})
+        moments = [axis for axis in self.input if axis.name in INPUT]
+        for law, base in self._bases:
+            for values in itertools.product(*(axis.values for axis in moments)):
+                place = {axis.name: value for axis, value in zip(moments, values, strict=True)}
+                yield law | place, replace(base, **{INPUT[name]: value for name, value in place.items()})
 
     def _check_axes(self) -> None:
         if not self.axes:
@@ -200,6 +207,20 @@ def numbers(option: str, text: str | None) -> list:
         if not isinstance(value, (int, float)):
             raise RequestError(f"{option} cannot be {echo(spec.written(value))}.", spec.RANGES)
     return found
+
+
+def _laws(text: str | None, most: int) -> tuple[tuple[Axis, ...], list[tuple[dict[str, Any], dict[str, str]]]]:
+    """Return the axes of an input law, and of each law on them its place and the option that names it."""
+    if text is None:
+        return (), [({}, {})]
+    part = spec.parse(text)
+    axes = tuple(Axis(name, values) for name, values in _axes(part, "input."))
+    if not axes:
+        return (), [({}, {"input": text})]
+    names = [axis.name for axis in axes]
+    places = itertools.product(*(axis.values for axis in axes))
+    laws = zip(places, spec.expand(part, most), strict=True)
+    return axes, [(dict(zip(names, place, strict=True)), {"input": law.spec}) for place, law in laws]
 
 
 def _accepted(most: int) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tail:
-    r"""Of the density far out: 0 (``bounded``), below every :math:`e^{-r|x|}` (``normal``), like
-    :math:`e^{-\mathrm{index}\,|x|}` (``exponential``) or like :math:`|x|^{-\mathrm{index}-1}` (``power``), on both sides.
+    r"""What the density is far out, with r = ``index``.
+
+    It is 0 (``bounded``), below every :math:`e^{-c|x|}` (``normal``), like :math:`e^{-r|x|}` (``exponential``) or like
+    :math:`|x|^{-r-1}` (``power``), on both sides.
     """
 
     kind: str

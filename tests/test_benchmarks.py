@@ -18,7 +18,7 @@ from tests.program import ROOT
 
 QUICK = Budget(quick=True)
 #: Groups that run in seconds in this process; the others start programs, clusters or valgrind, and are run by hand.
-LIGHT = ("growth", "sampling")
+LIGHT = ("growth", "sampling", "expressions")
 
 NUMBER, TEXT = {"type": ["number", "null"]}, {"type": "string"}
 
@@ -101,6 +101,7 @@ ASKED = {
     ],
     "instructions": [("compute relu", 1.5), ("one more row", None)],
     "constants": [("check", 2.0), ("identify", 1.0)],
+    "expressions": [("more than `mish`", 0.02), ("more than `elu`", 0.02), ("more than `hardshrink`", 0.02)],
 }  # fmt: skip
 
 

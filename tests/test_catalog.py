@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from normcal import catalog, discover, engine, spec
+from normcal import catalog, contract, discover, engine, spec
 from normcal.engine import Effort
 from normcal.errors import RequestError, Unsupported
 from normcal.law import STANDARD, Normal
@@ -113,6 +113,11 @@ def test_a_preset_is_the_layer_with_its_parameters_set(cls):
         for param in params:
             with pytest.raises(RequestError, match=f"{name} sets {param} itself"):
                 catalog.layer(f"{name}({param}={params[param]})")
+
+
+@every_class
+def test_what_is_asked_of_plug_ins_is_what_the_built_in_layers_declare(cls):
+    assert contract.faults(cls) == []
 
 
 @every_class

@@ -54,6 +54,8 @@ MEANT = [
     ("where(x > 1 or x < -1, x, 0)", lambda x: np.where(np.abs(x) > 1, x, 0)),
     ("where(x > -1 and not x >= 1, x, 0)", lambda x: np.where(np.abs(x) < 1, x, 0)),
     ("where(2 > 1, x, log(-1 * x))", lambda x: x),
+    ("where(x**2 > x**2, 1, x) + where(x >= x, 1, 2)", lambda x: x + 1),
+    ("x - x + 2 * (pi - pi)", lambda x: 0 * x),
     ("max(x, 0, x**2) + min(x, 1)", lambda x: np.maximum(np.maximum(x, 0), x * x) + np.minimum(x, 1)),
     ("maximum(x, 0) - minimum(x, 0)", np.abs),
     ("clip(x, -1, 2)", lambda x: np.clip(x, -1, 2)),
@@ -306,3 +308,19 @@ def test_the_page_names_every_function_and_the_limits():
     assert {name for name in functions() if f"`{name}`" not in page} == set()
     for limit in (expression.LONGEST, expression.DEEPEST, expression.MOST_NODES, expression.LARGEST_POWER):
         assert f"{limit:,}" in page
+
+
+#: comparison -> what it is at 0.5, 1 and 1.5
+BOUNDARIES = {
+    "x > 1": (0, 0, 1), "x >= 1": (0, 1, 1), "x < 1": (1, 0, 0), "x <= 1": (1, 1, 0), "1 < x": (0, 0, 1),
+    "1 <= x": (0, 1, 1), "not x > 1": (1, 1, 0), "1 <= x <= 1": (0, 1, 0), "x > 1 or x < 1": (1, 0, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BOUNDARIES)
+def test_a_comparison_is_what_it_says_on_its_boundary_too(text):
+    x, f = np.array([0.5, 1.0, 1.5]), parse(text).function({})
+    assert tuple(f(x, ARRAYS)) == BOUNDARIES[text]
+    assert tuple(f(Ball(x), BALLS).mid) == BOUNDARIES[text]
+    tape = Tape()
+    assert tuple(run([tape.program(f(tape.variable, tape))], Ball(x[None, None]))[0].mid[0, 0]) == BOUNDARIES[text]

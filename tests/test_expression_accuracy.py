@@ -1,4 +1,4 @@
-"""Expressions drawn from the grammar, against mpmath: the true error is never above the stated one, and small where it may be.
+"""Expressions drawn from the grammar, against mpmath: the true error is never above the stated one.
 
 The reference shares nothing with the engine but the grammar: mpmath's functions at 25 digits, and a composite rule of
 its own that halves panels until two levels agree. It starts from the places that the program found, so that it need not
@@ -6,6 +6,7 @@ search for them; a place that is wrong or missing makes it halve on, and shows a
 """
 
 import functools
+import itertools
 
 import mpmath as mp
 import pytest
@@ -29,16 +30,12 @@ ACCURATE = 1e-13
 class Precise:
     """The function namespace on mpmath's numbers; what is rounded is far below a double's rounding."""
 
-    exp, expm1, log, log1p = mp.exp, mp.expm1, mp.log, mp.log1p
-    sin, cos, arctan, asinh, tanh, erf = mp.sin, mp.cos, mp.atan, mp.asinh, mp.tanh, mp.erf
-    floor, sqrt, abs, power = mp.floor, mp.sqrt, mp.fabs, mp.power
+    def __getattr__(self, name):
+        return getattr(mp, {"arctan": "atan", "abs": "fabs", "Phi": "ncdf", "phi": "npdf"}.get(name, name))
 
     sech2 = staticmethod(lambda x: 1 / mp.cosh(x) ** 2)
     sigmoid = staticmethod(lambda x: 1 / (1 + mp.exp(-x)))
     softplus = staticmethod(lambda x: mp.log1p(mp.exp(x)) if x < 0 else x + mp.log1p(mp.exp(-x)))
-    phi = staticmethod(mp.npdf)
-    Phi = staticmethod(mp.ncdf)
-    log_Phi = staticmethod(lambda x: mp.log(mp.ncdf(x)))
     where = staticmethod(lambda condition, a, b: mp.mpf(a) if condition else mp.mpf(b))
     maximum = staticmethod(lambda a, b: max(mp.mpf(a), mp.mpf(b)))
     minimum = staticmethod(lambda a, b: min(mp.mpf(a), mp.mpf(b)))
@@ -50,7 +47,8 @@ def nodes():
     with mp.workdps(DIGITS + 10):
         found = []
         for k in range(16):
-            x = mp.findroot(lambda t: mp.legendre(16, t), mp.cos(mp.pi * (k + mp.mpf(3) / 4) / (16 + mp.mpf(1) / 2)))
+            start = mp.cos(mp.pi * (k + mp.mpf(3) / 4) / (16 + mp.mpf(1) / 2))
+            x = mp.findroot(lambda t: mp.legendre(16, t), (start, start + mp.mpf(10) ** -4))
             slope = 16 * (x * mp.legendre(16, x) - mp.legendre(15, x)) / (x * x - 1)
             found.append((x, 2 / ((1 - x * x) * slope * slope)))
         return found
@@ -74,7 +72,7 @@ def reference(f, law, places):
     edges = {-14, -9, -7, -5.5, -4.25, -3, -2, -1, 0, 1, 2, 3, 4.25, 5.5, 7, 9, 14, *around}
     edges |= {around[-1] + side * 4.0**k / law.std for k in range(-2, 3) for side in (-1, 1)}
     edges = sorted(mp.mpf(edge) for edge in edges if -14 <= edge <= 14)
-    waiting = [(a, b, panel(f, law, a, b)) for a, b in zip(edges, edges[1:], strict=False)]
+    waiting = [(a, b, panel(f, law, a, b)) for a, b in itertools.pairwise(edges)]
     whole = [sum(abs(one[2][k]) for one in waiting) for k in range(3)]
     total, off, count = [mp.mpf(0)] * 3, [mp.mpf(0)] * 3, len(waiting)
     while waiting:
@@ -94,19 +92,25 @@ def reference(f, law, places):
     mean, square, slope = total
     variance = max(square - mean * mean, mp.mpf(0))
     off_variance = off[1] + 2 * abs(mean) * off[0] + square * mp.mpf(10) ** (3 - DIGITS)
-    return [(mean, off[0]), (mp.sqrt(variance), mp.sqrt(off_variance) if variance <= off_variance else off_variance / mp.sqrt(variance)),
-            (mp.sqrt(slope), off[2] / mp.sqrt(slope) if slope else mp.sqrt(off[2]))]  # fmt: skip
+    return [(mean, off[0]), root(variance, off_variance), root(slope, off[2])]
+
+
+def root(square, off):
+    """Return the square root, and what it may be off."""
+    found = mp.sqrt(square)
+    return found, off / found if square > off else mp.sqrt(off)
 
 
 # --- expressions ---
 
 NUMBERS = st.sampled_from(["0.5", "1", "2", "3", "-1.25", "0.1", "-0.3333", "1.7", "-2.5", "10", "0.001"])
-SMOOTH = "exp expm1 sin cos tanh sigmoid softplus erf Phi phi arctan asinh sech2 silu gelu".split()
-BENT = "abs relu sign floor elu round".split()
+SMOOTH = ("exp", "expm1", "sin", "cos", "tanh", "sigmoid", "softplus", "erf", "Phi", "phi", "arctan", "asinh", "silu")
+BENT = ("abs", "relu", "sign", "floor", "elu", "round")
 
 
 def composed(inner):
     """Return strategies for one level more."""
+
     def call(names):
         return st.tuples(st.sampled_from(names), inner).map(lambda t: f"{t[0]}({t[1]})")
 
@@ -131,7 +135,7 @@ LAWS = st.sampled_from([Normal(), Normal(), Normal(0.3, 1.0), Normal(-2.0, 0.5),
 
 
 def judged(text, law):
-    """Return (what, status, stated error, true error, what the reference may be off, scale) of each figure with a bound."""
+    """Return (what, status, stated error, true error, what the reference may be off, scale) of figures with bounds."""
     layer = catalog.layer(write("expr", {}, (Text(text),)))
     estimates = []
     for direction in (FORWARD, BACKWARD):
@@ -150,14 +154,21 @@ def judged(text, law):
             return []
         scales = (max(abs(exact[0][0]), exact[1][0]), exact[1][0], exact[2][0])
         return [
-            (figure[0], figure[1].status, figure[2].error, float(abs(figure[2].value - its[0])), float(its[1]), float(scale))
+            (
+                figure[0],
+                figure[1].status,
+                figure[2].error,
+                float(abs(figure[2].value - its[0])),
+                float(its[1]),
+                float(scale),
+            )
             for figure, its, scale in zip(figures, exact, scales, strict=True)
             if figure
         ]
 
 
 def assert_honest(text, law):
-    """Assert that no error is above its bound, and that status ok means 13 digits; return how many figures were judged."""
+    """Assert that no error is above its bound, and that ok means 13 digits; return how many figures were judged."""
     found = judged(text, law)
     for what, status, stated, true, unsure, scale in found:
         ulp = 2.0**-53 * scale  # the value is the double next to what was found
@@ -167,7 +178,7 @@ def assert_honest(text, law):
     return len(found)
 
 
-@settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(EXPRESSIONS, LAWS)
 def test_the_true_error_of_any_expression_is_below_the_stated_one(text, law):
     assert_honest(text, law)
@@ -179,9 +190,13 @@ JUDGED = {
     "kinks-that-are-no-doubles": "maximum(tanh(3 * x), 1 / 3) * exp(-x**2)",
     "nested": "abs(abs(abs(x) - 1) - 0.5)",
     "jumps": "where(x > 0.1234567, 1, 0) * x",
-    "stairs": "floor(3 * clip(x, -1, 1))",
+    "stairs": "round(3 * clip(x, -1, 1))",
+    "stairs-that-end-on-a-step": "floor(3 * clip(x, -1, 1))",
     "touching": "where((x - 0.25)**2 > 0, tanh(x), 5)",
     "tiny-change": "1 + 1e-9 * sin(x)",
+    "value-of-its-own-at-the-mean": "relu(sign(x)**2) + tanh(x)",
+    "equal-sides": "where(clip(x, -1.6, 1.3) < clip(x, -1.3, 2.8), 0, x)",
+    "closed-condition": "where(floor(x) >= 0, x, -1)",
     "waves": "sin(20 * x)",
     "product-of-waves": "sin(x) * cos(3 * x) * exp(-abs(x))",
 }

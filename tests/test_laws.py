@@ -64,14 +64,8 @@ def test_quadrature_and_simulation_agree(text, layer):
         if exact is None:
             assert layer.startswith("max_pool")
             continue
-        assert exact.status == sampled.status == "ok" or exact.std.value == 0.0 or sampled.std.error is None
+        assert exact.relative_error < 1e-11 or exact.std.value == 0.0
         assert all(z < Z_LIMIT for z in agree(exact, sampled))
-
-
-def test_the_reference_is_not_spared_by_declining():
-    declined = [(text, layer) for text in LAWS for layer in ("relu", "tanh", "glu")
-                if served("quadrature", layer, "forward", law.named(text)) is None]  # fmt: skip
-    assert not declined
 
 
 def densities():
@@ -241,15 +235,12 @@ GRADIENTS = [Gradient(0.5, 1.0), Gradient(0.0, 3.0), Gradient(0.0, 1.0, 0.6), Gr
 
 
 @pytest.mark.parametrize("gradient", GRADIENTS, ids=str)
-@pytest.mark.parametrize("layer", ["relu", "gelu", "crelu", "rrelu", "stochastic_relu", "dropout"])
+@pytest.mark.parametrize("layer", ["relu", "gelu", "crelu", "rrelu", "sign", "dropout"])
 @pytest.mark.parametrize("text", [None, "student_t(df=9)", "uniform(low=-1, high=2)"])
 def test_gradients_agree_by_quadrature_and_simulation(text, layer, gradient):
-    if layer not in catalog.classes():
-        layer = "leaky_relu"
     its = Normal(0.2, 1.5, gradient) if text is None else law.named(text, gradient=gradient)
     exact, sampled = (served(name, layer, "backward", its) for name in ("quadrature", "monte-carlo"))
-    assert exact is not None or layer == "dropout"
-    assert exact is None or all(z < Z_LIMIT for z in agree(exact, sampled))
+    assert all(z < Z_LIMIT for z in agree(exact, sampled))
 
 
 @pytest.mark.parametrize(("m", "s", "rho"), [(0.5, 1.0, 0.0), (0.0, 2.0, 0.7), (-1.0, 0.5, -0.3), (0.3, 1.0, 1.0)])
@@ -282,11 +273,8 @@ def test_a_correlation_needs_entries_that_correspond():
 
 
 def test_an_output_says_all_of_the_gradient():
-    found = json.loads(
-        succeed(
-            "compute", "relu", "--gradient-mean", "0.5", "--gradient-std", "2", "--correlation", "0.25", "--format", "json"
-        ).stdout
-    )  # fmt: skip
+    options = ("--gradient-mean", "0.5", "--gradient-std", "2", "--correlation", "0.25")
+    found = json.loads(succeed("compute", "relu", *options, "--format", "json").stdout)
     assert found["assumptions"]["gradient"] == {"law": "normal", "mean": 0.5, "std": 2.0, "correlation": 0.25}
     shown = succeed("compute", "relu", "--correlation", "0.25").stdout
     assert "incoming gradient N(0, 1), of correlation 0.25 with its entry of the input" in shown
@@ -352,11 +340,23 @@ def test_processes_draw_the_same_bits_as_threads():
 )
 def test_a_law_that_is_moved_moves_its_moments(name, loc, scale, df):
     frame = f"low={loc - scale!r}, high={loc + scale!r}" if name == "uniform" else f"loc={loc!r}, scale={scale!r}"
-    its = law.named(f"{name}({'df=%r, ' % df if name == 'student_t' else ''}{frame})")
+    shape = f"df={df!r}, " if name == "student_t" else ""
+    its = law.named(f"{name}({shape}{frame})")
     found = served("quadrature", "identity", "forward", its)
     assert abs(found.mean.value - its.mean) <= found.mean.error + 4e-16 * (abs(loc) + scale)
     assert abs(found.std.value - its.std) <= found.std.error + 4e-16 * its.std
     assert found.std.error < 1e-9 * (abs(loc) + scale)
+
+
+@settings(max_examples=40, derandomize=True, database=None, deadline=None)
+@given(st.one_of(st.floats(0.0, 30.0), st.sampled_from([0.0, 1e-300, 1e-17, 1e-9, 1e-4])))
+def test_a_kink_anywhere_under_a_law_with_a_kink_is_within_the_bound(shift):
+    found = served("quadrature", f"relu(input_shift={-shift!r})", "forward", law.named("laplace"))
+    with mpmath.workdps(40):
+        tail = mpmath.exp(-mpmath.mpf(shift)) / 2
+        mean, square = tail, 2 * tail
+        assert abs(found.mean.value - mean) <= found.mean.error
+        assert abs(found.std.value - mpmath.sqrt(square - mean * mean)) <= found.std.error
 
 
 # -- bad input
@@ -381,6 +381,7 @@ WRONG = [
     ("mixture", "needs means"),
     ("mixture(means=(1, 2), stds=(1, 2, 3))", "2 numbers"),
     ("mixture(means=(1, 2), weights=(1, 0))", "weights cannot be"),
+    (f"discrete(values=({'1, ' * 1001}))", "1_001 parts are too many"),
     ("discrete(values=(a, b))", "values cannot be"),
     ("discrete(values=1, standardised=yes)", "is constant"),
     ("student_t(df=2, standardised=yes)", "has no finite variance"),

@@ -13,7 +13,6 @@ from normcal.errors import RequestError
 from normcal.problem import Problem, term
 from normcal.request import Request
 
-
 STEADY = settings(derandomize=True, database=None, deadline=None, max_examples=200)
 
 
@@ -45,7 +44,7 @@ KNOWN = [
     ("dropout(scaling=plain)", "drop_prob", "forward.std=0.5", {}, mpmath.mpf("0.75")),
     ("relu", "input_shift", "kernel.slope_at(1)=0.25", {}, -mpmath.erfinv(0.5) * mpmath.sqrt(2)),
     ("erf", "input_scale=0.1:9", "kernel.dual(1)=1/3", {}, mpmath.sqrt(0.5)),
-    ("erf", "input_scale=0.1:9", "kernel.coefficient(1)=1/2", {}, 0.5 / mpmath.sqrt(2 / mpmath.pi - 0.5)),
+    ("erf", "input_scale=0.1:9", "kernel.coefficient(1)=1/2", {}, 0.5 / mpmath.sqrt(4 / mpmath.pi - 0.5)),
     ("relu", "output_scale=0.1:9", "kernel.chi(1.5, 2)=1", {}, mpmath.sqrt(2) / 1.5),
     ("relu", "output_scale=0.1:9", "kernel.q_map(2, 1, 0.5)=2", {}, mpmath.sqrt(1.75)),
     ("tanh", "output_scale=0.1:9", "forward.rms=kernel.correlation_map(1)", {}, None),

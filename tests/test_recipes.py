@@ -247,6 +247,7 @@ IN_A_ROW = [
     ("tat(depth=50)", "tanh", {"input_scale": 0.08165523496542139, "input_shift": 0.5258489444580032}),
     ("tat(depth=100)", "gelu", {"input_scale": 0.057671665567451576, "input_shift": 0.3270488137340762}),
     ("tat(depth=50)", "softplus", {"input_scale": 0.21210121644715976, "input_shift": 0.5400250750406134}),
+    ("tat(depth=100)", "elu", {"input_scale": 0.05599528445329009, "input_shift": -0.10113483594573283}),
     ("dks(depth=60, branch=3, shortcut=0.6)", "silu", {"input_scale": 0.2107352524682695, "input_shift": 0.348401019}),
 ]
 
@@ -254,11 +255,12 @@ IN_A_ROW = [
 @pytest.mark.parametrize(("text", "spec", "expected"), IN_A_ROW, ids=[f"{case[1]}-{case[0]}" for case in IN_A_ROW])
 def test_networks_in_a_row_and_of_residual_blocks_get_what_the_reference_implementation_finds(text, spec, expected):
     found = values(text, spec)
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    near = 1e-5 if catalog.layer(spec).kinks else 1e-6  # its quadrature passes over kinks
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=near)
 
 
-@pytest.mark.parametrize(("text", "spec"), [*(case[:2] for case in IN_A_ROW[3:-1]), ("tat(depth=100)", "elu")])
-def test_the_conditions_hold_by_the_kernel_which_shares_no_integral_with_the_search(text, spec):
+@pytest.mark.parametrize(("text", "spec"), [case[:2] for case in IN_A_ROW[3:-1]])
+def test_the_conditions_hold_of_the_printed_spec_by_the_kernel(text, spec):
     depth = float(text.partition("=")[2].rstrip(")"))
     for solution in solved(text, spec).solutions:
         one = kernel.of(catalog.layer(solution.spec))

@@ -48,6 +48,7 @@ COMMANDS = [
     ["compute", "relu", "glu", "linear"],
     ["compute", "relu", "--std", "0"],
     ["compute", "relu", "--engine", "monte-carlo", "--samples", "500"],
+    ["compute", "relu | tanh", "relu | max_pool", 'softplus | expr("1/x")', "--samples", "500"],
     ["table"],
     ["layers", "relu"],
     ["explain", "relu", "--samples", "500"],

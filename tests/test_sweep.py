@@ -27,8 +27,8 @@ SWEPT = {
 }
 
 
-def asked(texts, mean=(), std=(), most=20_000, **options):
-    return sweep.Points(texts, Request(**options), mean, std, most)
+def asked(texts, mean=(), std=(), most=20_000, input=None, **options):
+    return sweep.Points(texts, Request(**options), mean, std, most, input)
 
 
 def computed(found):
@@ -68,6 +68,16 @@ def test_the_first_axis_varies_slowest_and_the_inputs_law_fastest(text, mean, st
     places = [tuple(point.axes.values()) for point in computed(found)]
     assert places == list(itertools.product(*(axis.values for axis in found.axes)))
     assert len(places) == count
+
+
+def test_a_parameter_of_the_input_law_is_an_axis():
+    found = asked(["relu", "tanh"], input="student_t(df=[5, 7, 30], standardised=yes)", std=[1.0, 2.0])
+    assert [axis.name for axis in found.axes] == ["input.df", "input_std"]
+    assert len(found) == 12
+    for point in computed(found):
+        law = f"student_t(df={point.axes['input.df']}, standardised=yes)"
+        request = Request(input=law, std=point.axes["input_std"])
+        assert point.row.data() == pipeline.run(request, [point.row.layer]).layers[0].data()
 
 
 @pytest.mark.parametrize("specs", [["elu(alpha=0.5:2:3)"], ["relu", "tanh", "max_pool"], ["softplus(beta=[1, 5])"]])
@@ -137,6 +147,14 @@ def test_a_remark_is_made_once_however_many_points_it_is_about():
     told, _ = shown(["elu(alpha=0:1:50)"], "forward.gain", std=[0.0, 1.0])
     where = "at 50 of 100 points, the first at alpha=0.0, input_std=0.0"
     assert told.remarks() == [f"elu, forward: the std is 0, so there is no gain ({where})"]
+
+
+def test_remarks_that_are_all_different_take_little_room(monkeypatch):
+    monkeypatch.setattr(points, "MOST_KEPT", 5)
+    monkeypatch.setattr(points, "MOST_REMARKS", 2)
+    told, _ = shown(["switchable_norm(mean_logits=[(0, 0, 1), (0, 1, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0)])"])
+    assert len(told.remarks()) == 3
+    assert told.remarks()[-1] == "4 more remarks stand in the rows that they are about"
 
 
 def test_moments_that_are_infinite_or_absent_are_no_numbers_anywhere():

@@ -27,6 +27,10 @@ def _samplers() -> tuple[str, ...]:
     return ("plain", *(name for name in discover.names("samplers") if name != "plain"))
 
 
+def _laws() -> tuple[str, ...]:
+    return tuple(name.replace("-", "_") for name in discover.names("laws"))
+
+
 def _executors() -> tuple[str, ...]:
     return discover.names("executors")
 
@@ -140,6 +144,7 @@ _LAWS = (
     click.option(
         "--input",
         metavar="LAW",
+        shell_complete=_complete(_laws),
         help='Law of the input where it is not normal, such as "student_t(df=5)", or "laplace(standardised=yes)" '
         "of the --mean and --std given.",
     ),

@@ -15,6 +15,7 @@ Examples:
   normcal compute --expr "x * tanh(softplus(x))"
   normcal compute --expr "where(x > 0, x, a * expm1(x))" -p a=1.3 --name mine
   normcal compute "max_pool(kernel_size=3)" --engine monte-carlo --samples 1e6
+  normcal compute gelu --input "student_t(df=5)"
   normcal compute gelu gelu_tanh silu -o gains.yaml
   normcal compute numpy:sinc
   normcal compute "*_pool" --format csv"""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
+from normcal import discover
 from normcal.commands import _options
 
 UNSOLVED = 1
+
+
+def complete_recipes(ctx, param, start: str) -> list[str]:
+    """Offer the recipes: the files of recipes/."""
+    return [name for name in discover.names("recipes") if name.startswith(start)]
 
 
 @click.command(
@@ -38,6 +44,7 @@ Examples:
 @click.option(
     "--recipe",
     metavar="NAME[(PARAM=VALUE)]",
+    shell_complete=complete_recipes,
     help="Solve a problem of the literature by name, such as selu, dks(depth=50) or clip(bits=4).",
 )
 @click.option("--recipes", "listed", is_flag=True, help="List the recipes with what they take.")
@@ -46,7 +53,7 @@ Examples:
 def command(specs, unknowns, targets, recipe, listed, format, digits, output, **options) -> None:
     """Find parameters of a layer that meet conditions on its moments and gains.
 
-    SPEC is a layer; --unknown names its open parameters, and --target what they are to achieve. The
+    SPEC is a layer, as for normcal compute; --unknown names its open parameters, and --target what they are to achieve. The
     answer lists every solution found, with an error a parameter, what is left of each condition, and
     what was established of their number: no more. Exit code 1 when there is no solution.
     """

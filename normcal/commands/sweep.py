@@ -19,19 +19,20 @@ Examples:
 @click.option(
     "--columns",
     metavar="QUANTITIES",
-    help="What to compute, such as forward.std,-forward.mean,backward.rms_gain^2,jacobian_factor.  "
+    help="What to compute, with commas between: forward.std,backward.gain or jacobian_factor,-forward.mean.  "
     "[default: mean, std and gain forward, std and gain backward]",
 )
 @click.option("--errors", is_flag=True, help="Show the error of every number beside it.")
 @click.option("--pivot", is_flag=True, help="Lay two axes out as a grid, one for each quantity.")
 @_options.ranged_computation
 @_options.output
-def command(specs, columns, errors, pivot, mean, std, format, digits, output, **options) -> None:
+def command(specs, columns, errors, pivot, mean, std, input, format, digits, output, **options) -> None:
     """Compute quantities along one or two axes.
 
-    An axis is a parameter with several values, "elu(alpha=0.1:10:31:log)" or "elu(alpha=[0.5, 1])", or the
-    input's mean or std given as such a range. FIRST:LAST:COUNT is linear, FIRST:LAST:COUNT:log logarithmic,
-    both ends included. There is a row for each point, the first axis varying slowest.
+    An axis is a parameter with several values, "elu(alpha=0.1:10:31:log)" or "elu(alpha=[0.5, 1])", of a layer or
+    of the law of --input; or the input's mean or std given as such a range. FIRST:LAST:COUNT is linear,
+    FIRST:LAST:COUNT:log logarithmic, both ends included. There is a row for each point, the first axis varying
+    slowest.
     """
     from normcal import points, streaming, sweep
     from normcal import session as sessions
@@ -45,7 +46,8 @@ def command(specs, columns, errors, pivot, mean, std, format, digits, output, **
     request, chosen = sweep.columns(columns, Request().updated(options))
     target = Output.checked(format, digits, output)
     target.renderer.render(Report({}, [], ()), View())  # refuses, where it holds other things than rows
-    asked = sweep.Points(named, request, sweep.numbers("--mean", mean), sweep.numbers("--std", std), target.most)
+    law = sweep.numbers("--mean", mean), sweep.numbers("--std", std)
+    asked = sweep.Points(named, request, *law, most=target.most, input=input)
     shown = points.Shown(asked, chosen, errors)
     shown.check_pivot(pivot)
     with Progress("points") as progress, sessions.opened(asked.request, asked.layers(), None, note) as session:

@@ -48,6 +48,8 @@ NOISE_OF_RADII = 0.5
 #: A mean or a std whose bound is relatively wider than this is worth another route, which costs more for a mean.
 CANCELLED = 5e-14
 CANCELLED_STD = 4e-14
+#: A bound wider than this, relative to the largest moment, is none.
+USELESS = 1e3
 #: Functions of a size between this and its inverse are squared as they are.
 SQUARED = 1e-70
 #: The rms over |z| > REACH of a function of slope 1, and more.
@@ -132,7 +134,9 @@ def _settled(batch: Batch, moments: Callable, finished: Callable, rounds: int = 
 
 
 def _bounded(part: Moments | Ball) -> bool:
-    return all(math.isfinite(b.rad) for b in ((part,) if isinstance(part, Ball) else part))
+    """Whether what was found has bounds that are of use."""
+    each = (part,) if isinstance(part, Ball) else part
+    return all(b.rad < USELESS * max(abs(its.mid) for its in each) or b.rad == 0.0 for b in each)
 
 
 def _place(found: list, members: np.ndarray, parts: list) -> None:
@@ -195,6 +199,7 @@ def _forward_finished(batch: Batch, said: Sequence[Ball]) -> list[Moments]:
 def _best_mean(batch: Batch, start: Ball, mean: Ball, g_mean: Ball) -> Ball:
     """Return the mean as the integral of f, or as f(mean of x) plus the mean of g, or from f''."""
     smooth = np.isfinite(g_mean.rad) & (mean.mid != 0.0)  # an odd f already sums to exactly 0
+    smooth &= _reached(batch, start)
     other = start + g_mean
     best = _narrower(mean, Ball(other.mid, np.where(smooth, other.rad, np.inf)))
     if batch.integrands[0].component.weight is None:
@@ -203,6 +208,14 @@ def _best_mean(batch: Batch, start: Ball, mean: Ball, g_mean: Ball) -> Ball:
             curved = entries(start, members) + _curvature(batch.of(members))
             _put(best, members, _narrower(entries(best, members), curved))
     return best
+
+
+def _reached(batch: Batch, start: Ball) -> np.ndarray:
+    """Return whether f at the mean is what f tends to from the left: where it is not, it is a value of its own."""
+    panels = batch.measure.panels
+    limit = panels.at_right(batch.values[VALUE], batch.values[SLOPE] * batch.law.std)
+    last = entries(limit, (slice(None), panels.zero - 1))
+    return ~(np.abs(last.mid - start.mid) > last.rad + start.rad)
 
 
 def _best_std(batch: Batch, mean: Ball, std: Ball) -> Ball:

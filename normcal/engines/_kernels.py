@@ -33,6 +33,10 @@ _INNER_ROUNDS = 5
 #: Nodes that are evaluated at a time.
 _MOST_NODES = 150_000
 _SAFETY = 4.0
+#: Nodes after which no panel is halved any more; what is unresolved is then part of the error.
+_MOST_SPENT = 4_000_000
+#: Features at which the inner integral is cut; what they do not tell, halving finds.
+_MOST_FEATURES = 4
 #: Panels that the outer integral may take.
 _MOST_PANELS = 400
 
@@ -213,10 +217,12 @@ class _Nested:
         self.component, self.deltas, self.square = component, deltas, square
         self.rho, self.tau = BALLS.sqrt(Ball(abs(c))), BALLS.sqrt(1.0 - Ball(abs(c)))
         self.mirrored = c < 0.0
+        self.spent, self.over = 0, True
         self.program = recorded(component)
         self.kinks = [ball(kink) for kink in component.kinks]
         #: where a derivative of higher order may jump, which a panel should not straddle
-        places = [Ball(x + side * scale) for x, scale in component.features for side in (-1.0, 0.0, 1.0)]
+        narrow = sorted((scale, x) for x, scale in component.features if scale < REACH)[:_MOST_FEATURES]
+        places = [Ball(x + side * scale) for scale, x in narrow for side in (-1.0, 0.0, 1.0)]
         self.cuts = {float(b.mid): b for b in places + self.kinks}.values()
 
     def total(self) -> Ball:
@@ -226,14 +232,13 @@ class _Nested:
             keep = edges >= 0.0
             edges, radii = edges[keep], radii[keep]
         panels = [(edges[:-1], edges[1:], np.maximum(radii[:-1], radii[1:]))]
-        self.over = True
         done, spread = [], 0.0
         for left in range(ROUNDS, 0, -1):
             (low, high, reach), panels = panels[0], []
             terms, unresolved = self._terms(low, high, reach)
             noise = (NOISE * np.abs(terms.mid) + NOISE_OF_RADII * terms.rad).sum(axis=-1)
             coarse = (unresolved > FINE_ENOUGH * self.square) & (unresolved > noise)
-            if left == 1 or len(low) > _MOST_PANELS:
+            if left == 1 or len(low) > _MOST_PANELS or self.spent > _MOST_SPENT:
                 coarse[:] = False
             done.append(Ball(terms.mid[~coarse], terms.rad[~coarse]))
             spread += float(unresolved[~coarse].sum())
@@ -302,7 +307,7 @@ class _Nested:
             part = slice(start, start + count)
             some, room = Ball(z.mid[part], z.rad[part]), allowed[part]
             found, rough = self._on(some, room, edges)
-            if rounds > 1 and rough.any():
+            if rounds > 1 and self.spent < _MOST_SPENT and rough.any():
                 finer = np.sort(np.concatenate([edges, 0.5 * (edges[:-1] + edges[1:])]))
                 again = self._inner(Ball(some.mid[rough], some.rad[rough]), room[rough], finer, rounds - 1)
                 found.mid[rough], found.rad[rough] = again.mid, again.rad
@@ -320,14 +325,16 @@ class _Nested:
         v = Ball(v, np.broadcast_to(1.25 * U * size + 2.0 * reach, v.shape))
         share = Ball(half, (reach + U * half) * GROW) * Ball(rule().weights, 4.0 * U * rule().weights)
         at = Ball(z.mid[:, None, None], z.rad[:, None, None]) * self.rho + v * self.tau
-        terms = self._values(at) * BALLS.phi(v) * share
+        self.spent += v.mid.size
+        dense = self._values(at) * BALLS.phi(v)
+        terms = dense * share
         sizes = np.abs(terms.mid)
         found, _ = accurate_sum(terms, sizes)
         finite = np.where(np.isfinite(terms.mid), terms.mid, 0.0)
         unresolved = _SAFETY * np.abs(finite @ rule().tail_of_terms).sum(axis=-1)
         noise = (NOISE * sizes + NOISE_OF_RADII * terms.rad).sum(axis=-1)
         rough = ((unresolved > allowed[:, None]) & (unresolved > noise)).any(axis=-1)
-        ends = np.maximum(sizes[:, 0, 0] / half[:, 0, 0], sizes[:, -1, -1] / half[:, -1, -1])
+        ends = np.maximum(np.abs(dense.mid[:, 0, 0]), np.abs(dense.mid[:, -1, -1]))
         over = ends <= np.maximum(CUT * sizes.sum(axis=(-2, -1)), 1e-290)
         return Ball(found.mid, np.where(over, (found.rad + unresolved.sum(axis=-1)) * GROW, np.inf)), rough
 

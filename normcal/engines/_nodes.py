@@ -133,7 +133,8 @@ def narrow(z: Ball, width: float) -> bool:
 
 
 def _probes(kinks: tuple, features: tuple, law: Normal) -> np.ndarray:
-    near = [math.nextafter(kink, side) for kink, _ in kinks for side in (-math.inf, math.inf)]
+    far = [kink for kink, _ in kinks if abs(kink - law.mean) > 0.5 * REACH * law.std]
+    near = [math.nextafter(kink, side) for kink in far for side in (-math.inf, math.inf)]
     wide = [x + scale * k for x, scale in features if scale < math.inf for k in (-40.0, -2.0, 0.0, 2.0, 40.0)]
     x = [law.mean, *near, *wide]
     return np.array(x + [law.mean] * (-len(x) % NODES)).reshape(-1, NODES)

@@ -1,7 +1,7 @@
 r"""Integrals under any law of the input, as integrals under normal ones; and gradients of any law.
 
-A law pulls a function of its entries back to normal variables, :math:`E\,g(f(x)) = \sum_k m_k E[w_k(z)\,g(f_k(z))]`, and
-whatever integrates these has its moments.
+A law pulls a function of its entries back to normal variables: :math:`E\,g(f(x)) = \sum_k m_k E[w_k(z)\,g(f_k(z))]`.
+Whatever integrates these has its moments.
 """
 
 from __future__ import annotations
@@ -118,5 +118,3 @@ def scaled(found, direction: str, law: Law):
     if direction != BACKWARD or std == 1.0:
         return found
     return {name: x * std for name, x in found.items()} if isinstance(found, dict) else found * std
-
-

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from normcal.errors import RequestError, echo, unknown
-from normcal.law import Gradient, Law
+from normcal.law import PLAIN, Gradient, Law
 from normcal.param import Param
 from normcal.spec import write
 
@@ -48,7 +48,7 @@ class Named(Law):
         given: dict[str, Any] | None = None,
         mean: float | None = None,
         std: float | None = None,
-        gradient: Gradient = Gradient(),
+        gradient: Gradient = PLAIN,
         folder: str = "",
     ) -> None:
         self.given, self.gradient, self.folder = dict(given or {}), gradient, folder

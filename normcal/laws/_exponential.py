@@ -13,7 +13,7 @@ SQRT2PI = math.sqrt(2.0 * math.pi)
 
 
 class DoubleExponential(Mapped):
-    r"""A law of :math:`X = \mathrm{loc} + \mathrm{scale}\,z|z|/2` with a weight: that of \|X\| is :math:`e^{-z^2/2}`."""
+    r"""A law of :math:`X = \mathrm{loc} + \mathrm{scale}\,z|z|/2` with a weight; :math:`e^{-|X|}` is normal in z."""
 
     params = (LOC, SCALE)
     #: The std at scale 1, squared, as a ball's middle and radius.

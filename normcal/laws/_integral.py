@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-_ROUNDS, _FINE, _ENOUGH = 14, 1e-17, 1e-16
+#: What a panel may leave unresolved, relative to the whole; and what is only its own rounding, relative to itself.
+_ROUNDS, _FINE, _NOISE = 14, 1e-17, 64.0 * 2.0**-52
 
 
 def integral(g: Callable, cuts: Sequence = (), shapes: Sequence[tuple[float, float]] = ()):
@@ -25,9 +26,10 @@ def integral(g: Callable, cuts: Sequence = (), shapes: Sequence[tuple[float, flo
         for _ in range(_ROUNDS):
             terms = BALLS.phi(panels.z) * g(panels.z, BALLS) * panels.share
             total, unresolved = panels.total(terms)
-            size = float(np.abs(terms.mid).sum())
-            if unresolved.sum() <= _ENOUGH * size:
+            size = np.abs(terms.mid).sum(axis=-1)
+            noise = _NOISE * size + terms.rad.sum(axis=-1)
+            coarse = (unresolved > _FINE * size.sum()) & (unresolved > noise)
+            if not coarse.any():
                 break
-            coarse = unresolved > _FINE * size
             panels = panels.bisect(coarse)
     return Ball(float(total.mid), float(total.rad))

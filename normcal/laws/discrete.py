@@ -27,7 +27,9 @@ class Discrete(Named):
     def own(self):
         from normcal.numerics.balls import Ball
 
-        return mixed([(share, Ball(value), Ball(0.0)) for share, (value, _) in zip(self.shares, self.parts, strict=True)])
+        return mixed(
+            [(share, Ball(value), Ball(0.0)) for share, (value, _) in zip(self.shares, self.parts, strict=True)]
+        )
 
     def pulled(self, component, direction):
         from normcal.law import Normal

@@ -101,10 +101,20 @@ class Empirical(Named):
 
     def blocks(self):
         """Yield x in blocks."""
+        for block in self._read():
+            yield block * self.factor.mid + self.shift.mid if self.standardised == "yes" else block
+
+    def _read(self):
+        """Yield the values in blocks; those of a slow format are read once, and kept as doubles."""
         from normcal import records
 
-        for block in records.opened(self.file, self.column, self.folder).blocks():
-            yield block * self.factor.mid + self.shift.mid if self.standardised == "yes" else block
+        file = records.opened(self.file, self.column, self.folder)
+        if file.quick:
+            yield from file.blocks()
+            return
+        values = records.at_random(self.path, self.column, self.stamp)
+        for start in range(0, len(values), records.BLOCK):
+            yield values[start : start + records.BLOCK]
 
     def pulled(self, component, direction):
         raise Unsupported("recorded values have no density to integrate; their averages are taken")

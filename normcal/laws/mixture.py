@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from normcal.errors import RequestError
+from normcal.errors import RequestError, Unsupported
 from normcal.laws._base import LARGEST, REAL, Named
 from normcal.param import Param
 from normcal.tails import NORMAL
+
+
+#: Each part is an integral of its own.
+MOST_PARTS = 1000
 
 
 class Mixture(Named):
@@ -28,7 +32,9 @@ class Mixture(Named):
     def own(self):
         from normcal.numerics.balls import Ball
 
-        return mixed([(share, Ball(mean), Ball(std)) for share, (mean, std, _) in zip(self.shares, self.parts, strict=True)])
+        return mixed(
+            [(share, Ball(mean), Ball(std)) for share, (mean, std, _) in zip(self.shares, self.parts, strict=True)]
+        )
 
     def pulled(self, component, direction):
         from normcal.law import STANDARD, Normal
@@ -72,6 +78,8 @@ def linear(component, factor, shift):
     from normcal.laws._maps import derivative, number
     from normcal.numerics.balls import ball
 
+    if component.weight is not None:
+        raise Unsupported("its integrals are those of a normal input")
     f, noise = component.f, component.noise
     slope = component.slope or (lambda x, m: derivative(f, x, m))
     if factor.mid == 0.0:
@@ -102,6 +110,8 @@ def together(law, *names) -> list[tuple]:
     """Return the values of parameters that list as many each; one number stands for all."""
     lists = [value if isinstance(value, tuple) else (value,) for value in (getattr(law, name) for name in names)]
     count = max(map(len, lists))
+    if count > MOST_PARTS:
+        raise RequestError(f"{law.name}: {count:_} parts are too many.", f"Accepted: at most {MOST_PARTS:_}.")
     for name, values in zip(names, lists, strict=True):
         if len(values) not in (1, count):
             raise RequestError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from normcal.errors import RequestError, echo, unknown
-from normcal.law import Gradient
+from normcal.law import PLAIN
 from normcal.law import Normal as _Normal
 from normcal.laws._base import LARGEST, REAL
 from normcal.param import Param
@@ -21,7 +21,7 @@ class Normal:
     reads = False
 
     @classmethod
-    def made(cls, args, params, mean=None, std=None, gradient=Gradient(), folder=""):
+    def made(cls, args, params, mean=None, std=None, gradient=PLAIN, folder=""):
         known = {param.name: param for param in cls.params}
         if args:
             raise RequestError(f"{echo(write(cls.name, params, args))}: normal takes its parameters by name.")

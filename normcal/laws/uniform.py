@@ -10,7 +10,7 @@ from normcal.tails import BOUNDED
 
 
 class Uniform(Mapped):
-    r"""The same density everywhere on [low, high]: :math:`X = c + h\,\mathrm{erf}(z/\sqrt2)`, centre c, half-width h."""
+    r"""The same density all over [low, high]: :math:`X = c + h\,\mathrm{erf}(z/\sqrt2)`, centre c and half-width h."""
 
     name = "uniform"
     params = (Param("low", -1.0, REAL, "its lower end"), Param("high", 1.0, REAL, "its upper end"))
@@ -50,5 +50,3 @@ class Uniform(Mapped):
 
 
 LAW = Uniform
-
-

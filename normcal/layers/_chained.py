@@ -196,10 +196,13 @@ def forward(stages: Sequence[Layer], counts: Sequence[int], rng, rows: int, law)
 
 
 def outputs(stages: Sequence[Layer], counts: Sequence[int], rng, rows: int, law) -> list:
-    """Return what each stage puts out, as flat arrays."""
+    """Return what the first stage takes in, and what each stage puts out, as flat arrays."""
+    import numpy as np
+
     run = _Pass(stages, counts, rng, rows, law)
     last = run.forward(len(stages))
-    return [fed.x.ravel() for fed in run.feeds[1:]] + [last.ravel()]
+    first = np.concatenate([x.ravel() for x in run.feeds[0].drawn] or [np.empty(0)])
+    return [first, *(fed.x.ravel() for fed in run.feeds[1:]), last.ravel()]
 
 
 def backward(stages: Sequence[Layer], counts: Sequence[int], rng, rows: int, law, *, paired: bool):

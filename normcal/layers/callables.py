@@ -47,6 +47,7 @@ class FromCode(Layer):
         params = {name: value for name, value in given.items() if name not in _OWN}
         _check(self.source.place, params)
         self.function, self.remarks = _fitted(self.source, params, own.get("arrays"))
+        self._digests = [self.source.digest]
         self.slopes, self.how = self._slopes(own.get("derivative"), params)
         self._known: dict = {}
         super().__init__()
@@ -67,7 +68,7 @@ class FromCode(Layer):
         return write(self.name, self.given, (Text(self.source.place),))
 
     def fingerprint(self) -> str:
-        return self.source.digest
+        return " ".join(dict.fromkeys(filter(None, self._digests)))
 
     def values(self) -> dict[str, Any]:
         return dict(self.given)
@@ -83,6 +84,7 @@ class FromCode(Layer):
                 own = code.load(own if ":" in own else f"{owner}:{own}", self.folder)
             else:
                 own = _named(own)
+            self._digests.append(own.digest)
             return _fitted(own, params, self.function.kind.name)[0], GIVEN
         if self.function.kind.differentiates:
             return self.function.slopes, AUTOGRAD
@@ -112,7 +114,8 @@ class FromCode(Layer):
         if self.slopes is not None:
             found = self.slopes(x)
         else:
-            found = differences(self.function.checked, x, law.std, self.function.grain)
+            spread = law.std if 0.0 <= law.std < float("inf") else 1.0  # some laws have none
+            found = differences(self.function.checked, x, spread, self.function.grain)
         if np.isnan(found).any():
             raise nowhere(f"The derivative of {self.source.place}", float(x[np.argmax(np.isnan(found))]))
         return found

@@ -19,8 +19,11 @@ from normcal.layers._window_axes import common
 MOST_STAGES = 32
 #: Functions that a chain may be a mixture of: each dropout doubles them.
 MOST_FUNCTIONS = 64
+_TWO_LAWS = (Normal(0.3, 1.1), Normal(-1.7, 2.9))
 #: Entries looked at to see whether a value comes up twice, and the probability that is as good as none.
 LOOKED_AT, NEVER = 4096, 1e-30
+#: Values that come up again and again, at most.
+MOST_VALUES = 64
 
 
 class Chain(Layer):
@@ -90,14 +93,22 @@ class Chain(Layer):
         found = [stage.fingerprint() for stage in self.stages]
         return " ".join(found) if any(found) else ""
 
-    def values(self) -> dict[str, Any]:
-        return {"layers": self.stages}
+    def details(self, law) -> dict[str, Any]:
+        return {"stages": [stage.spec for stage in self.stages]}
 
     def entries(self, name: str) -> float:
         return self.stages[0].entries(name)
 
+    @property
+    def wording(self) -> str:
+        return self.spec
+
     def notes(self, law) -> list[str]:
-        return list(dict.fromkeys(note for stage in self.stages[:1] for note in stage.notes(law)))
+        found = self.stages[0].notes(law)
+        for stage in self.stages[1:]:  # what holds at one normal law and at another may hold at the true one
+            first, second = map(stage.notes, _TWO_LAWS)
+            found += [note for note in first if note in second]
+        return list(dict.fromkeys(found))
 
     # -- what does not exist
 
@@ -130,21 +141,24 @@ class Chain(Layer):
         return ""
 
     def _atoms(self, law) -> list[list[tuple[float, float]]]:
-        """Return the values that the output of each stage takes again and again, with their share.
+        """Return the values that the output of each stage takes with positive probability, and about with which.
 
-        A continuous law gives no value twice, so that a small sample shows those that matter.
+        A small sample shows those that matter, since a continuous law gives no value twice; that it is not rounding
+        alone which makes values alike, as where a tanh saturates, is then proved.
         """
-        import numpy as np
-
-        found = []
-        for output in self._looked_at(law):
-            values, times = np.unique(output, return_counts=True)
-            often = [(float(v) + 0.0, float(n) / output.size) for v, n in zip(values, times, strict=True) if n > 1]
-            found.append(sorted(often, key=lambda one: -one[1])[:64])
-        return found
+        known = self.__dict__.setdefault("_known_atoms", {})
+        if law not in known:
+            known.clear()
+            arrays, atoms, found = self._looked_at(law), set(law.atoms), []
+            for stage, before, after in zip(self.stages, arrays, arrays[1:], strict=False):
+                often = _seen_twice(after)
+                found.append([one for one in often if law.std == 0.0 or _is_atom(stage, one[0], before, after, atoms)])
+                atoms = {value for value, _ in found[-1]}
+            known[law] = found
+        return known[law]
 
     def _looked_at(self, law) -> list:
-        """Return a small sample of what each stage puts out; nothing where a draw is too large."""
+        """Return a small sample of the input and of what each stage puts out; nothing where a draw is too large."""
         known = self.__dict__.setdefault("_known_samples", {})
         if law not in known:
             import numpy as np
@@ -158,7 +172,7 @@ class Chain(Layer):
                     rng = np.random.default_rng(0)
                     known[law] = _chained.outputs(self._run, self._counts, rng, rows, law)
             except Unsupported:
-                known[law] = [np.empty(0) for _ in self.stages]
+                known[law] = [np.empty(0)] * (len(self.stages) + 1)
         return known[law]
 
     def infinite(self, direction: str, law) -> str:
@@ -194,7 +208,7 @@ class Chain(Layer):
         import numpy as np
 
         found = []
-        for output in self._looked_at(law):
+        for output in self._looked_at(law)[1:]:
             with np.errstate(all="ignore"):
                 mean, std = (float(output.mean()), float(output.std())) if output.size else (0.0, 1.0)
             found.append(Normal(mean, std) if math.isfinite(mean) and math.isfinite(std) else STANDARD)
@@ -251,10 +265,10 @@ class Chain(Layer):
 
     def _first(self, direction: str, law) -> list[Component]:
         first = self.stages[0]
-        found = _functions(first, direction) or first.components(direction, law)
-        if any(part.noise or part.slope for part in found):
-            raise _no_function(first)
-        return list(found)
+        found = _functions(first, direction) or _components(first, direction, law)
+        if not found or any(part.noise or part.slope for part in found):
+            raise Unsupported(f"{first.name} is no function of one entry, and leaves no single integral")
+        return found
 
     # -- simulation
 
@@ -394,6 +408,39 @@ def _tames(stage: Layer) -> bool:
     return all(np.isfinite(v).all() and np.ptp(v.reshape(2, -1), axis=1).max(initial=0.0) < 1e-3 for v in values)
 
 
+def _seen_twice(output) -> list[tuple[float, float]]:
+    """Return the values that come up more than once, with their share, the most frequent ones first."""
+    import numpy as np
+
+    values, times = np.unique(output, return_counts=True)
+    often = np.flatnonzero(times > 1)
+    often = often[np.argsort(-times[often], kind="stable")][:MOST_VALUES]
+    return [(float(values[k]) + 0.0, float(times[k]) / output.size) for k in often]
+
+
+def _is_atom(stage: Layer, value: float, before, after, atoms: set[float]) -> bool:
+    """Whether a stage gives a value with positive probability: from one that it gets so, or where it is constant."""
+    import numpy as np
+
+    from normcal.numerics.arrays import ARRAYS
+    from normcal.numerics.balls import BALLS, Ball
+    from normcal.numerics.duals import Duals
+
+    if not isinstance(stage, Elementwise):
+        parts = [f for _, f in stage.mixture(FORWARD)]
+        given = [float(f(np.float64(x), ARRAYS)) for f in parts if callable(f) for x in atoms]
+        given += [float(f.mid) for f in parts if not callable(f)]
+        return value in atoms or any(math.isclose(value, one, rel_tol=1e-12, abs_tol=1e-300) for one in given)
+    branches = stage.branches()
+    at = int(np.argmax(after == value))
+    x = float(before[at // len(branches)])
+    if x in atoms:
+        return True
+    with np.errstate(all="ignore"):
+        slope = Duals(BALLS).derivative(stage.around(branches[at % len(branches)]), Ball(np.array([x])))
+    return bool(np.all(slope.mid == 0.0) and np.all(slope.rad == 0.0))
+
+
 def _functions(stage: Layer, direction: str) -> list[Component]:
     return [Component(f, mass=share) for share, f in stage.mixture(direction)]
 
@@ -409,7 +456,7 @@ def _mixture(stage: Layer, direction: str) -> list[Component]:
 def _last(stage: Layer, direction: str) -> list[Component]:
     """Return the same of the last stage, which may add noise."""
     found = _functions(stage, direction)
-    noisy = found if isinstance(stage, Elementwise) and found else _components(stage, direction)
+    noisy = found if isinstance(stage, Elementwise) and found else _components(stage, direction, STANDARD)
     if len(noisy) == 1 and not noisy[0].weight and not noisy[0].slope:
         return noisy
     if not found:
@@ -417,10 +464,11 @@ def _last(stage: Layer, direction: str) -> list[Component]:
     return found
 
 
-def _components(stage: Layer, direction: str) -> list[Component]:
-    """Return the integrals of a stage of one input, if any, at a law that they should not depend on."""
+def _components(stage: Layer, direction: str, law) -> list[Component]:
+    """Return the integrals of a stage of one input, where they are all there is to its law."""
+    more = getattr(type(stage), f"reduced_{direction}") is not getattr(Layer, f"reduced_{direction}")
     try:
-        return list(stage.components(direction, STANDARD)) if not stage.inputs else []
+        return [] if more or stage.inputs[1:] else list(stage.components(direction, law))
     except Unsupported:
         return []
 

@@ -101,7 +101,7 @@ class Custom(Written, Jumping):
         if found.trouble and self.kept["detect"] == "yes":
             raise Unsupported(found.trouble)
         kinks, jumps = self.places(law)
-        cuts = merged(merged(kinks, jumps), found.singular)
+        cuts = merged(merged(kinks, jumps), found.edges)  # whatever is listed, the mesh keeps what was found
         features = tuple(found.features) or ((0.0, 1.0),)
         if not self.plain:
             cuts = tuple((x - self.input_shift) / self.input_scale for x in cuts)
@@ -135,7 +135,7 @@ class Custom(Written, Jumping):
             found.append(
                 f"{self.label}: the output jumps at x = {where}; the backward figure leaves out the delta there"
             )
-        if self.kept["detect"] == "no":
+        if self.kept["detect"] == "no" and self.landmarks(law).trouble:
             found.append(f"{self.label}: kinks and jumps are those that were given; the bounds are no better than they")
         if not self.tree.names:
             found.append(f"{self.label}: the expression holds no input, so that its output is constant")
@@ -225,7 +225,7 @@ def searched(f: Callable, law: Normal, scale: float = 1.0, shift: float = 0.0):
     from normcal.numerics.landmarks import landmarks
 
     low, high = sorted(end * scale + shift for end in law.reach)
-    return landmarks(f, low, high)
+    return landmarks(f, low, high, normal=law.normal)
 
 
 def infinite(f: Callable, law: Normal, direction: str) -> str:

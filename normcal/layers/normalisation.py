@@ -344,6 +344,9 @@ class BatchNorm(_Normaliser):
 
         return [Component(f)]
 
+    def mixture(self, direction):
+        return [(1.0, self.components(direction, None)[0].f)] if self._frozen else ()
+
     def draws(self) -> int:
         return 1 if self._frozen else super().draws()
 

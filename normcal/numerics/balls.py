@@ -140,7 +140,7 @@ class Ball:
 
 
 class Comparison:
-    """Whether a difference is positive, or at least 0 where that counts (``closed``), and where its ball leaves that open."""
+    """Whether a difference is positive, or 0 where that counts (``closed``), and where its ball leaves that open."""
 
     __slots__ = ("open", "true")
 

@@ -2,8 +2,8 @@ r"""Discs of the complex plane about points of the real line: how far a function
 
 A disc holds the values of an analytic function for every complex argument in the disc of its operand. A finite radius
 therefore says that the function is analytic there, and bounds it; what the real line hides, a pole beside it, a narrow
-peak, a fast oscillation, shows as a radius that is large or infinite. By Cauchy's bounds a polynomial of degree n on the
-inner half of a disc of radius M leaves no more than a few :math:`M\,3.7^{-n}`.
+peak, a fast oscillation, shows as a radius that is large or infinite. By Cauchy's bounds a polynomial of degree n on
+the inner half of a disc of radius M leaves no more than a few :math:`M\,3.7^{-n}`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ class Disc:
         """The largest absolute value; infinite where it is not known."""
         upper = abs(self.mid) + self.rad
         return np.where(upper < np.inf, upper, np.inf)
-
 
     @property
     def lower(self):

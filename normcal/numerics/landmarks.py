@@ -1,4 +1,4 @@
-r"""Where a function written against the namespace bends, jumps or is singular, and on what scale it changes: found, not declared.
+r"""Where a function written against the namespace bends, jumps or is singular, and on what scale it changes.
 
 The function is recorded on a tape and run on discs around ever smaller pieces of the line (``discs.py``), until on each
 piece every condition has one outcome and the branch taken is analytic, and bounded, on a disc twice as wide as the
@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from normcal.numerics.balls import Ball, U
-from normcal.numerics.discs import DISCS, Disc, disc
-from normcal.numerics.duals import Dual, Duals
-from normcal.numerics.panels import _GAUSSIAN_EDGES
+from normcal.numerics.discs import Disc
+from normcal.numerics.outcomes import Runner, Seen, Trouble, on_arrays
+from normcal.numerics.panels import GAUSSIAN_EDGES
+from normcal.numerics.pieces import Pieces
 from normcal.numerics.tape import Program, Tape
 
 #: How many standard deviations the interval reaches to either side.
@@ -32,21 +33,16 @@ ROUNDS = 120
 LOUD = 300.0
 #: The same where a condition is open, and all that is known is a bound on the line.
 QUIET = 1e-19
-#: Two sides of a condition that differ by less, relative to their size, over a broad piece are equal.
-EQUAL = 2.0**-42
 #: Levels at which pieces shrink towards a singular point, and those after which a piece counts as stuck.
 GRADES, STUCK, MOST_STUCK = 72, 6, 24
 #: Within this share of a standard deviation it makes no difference where an outcome changes.
-NOWHERE = 2.0**-150
+NOWHERE = 2.0**-110
 #: A slope that leaves no room for its square.
 STEEPEST = 1e302
 #: A local exponent above which squares have no integral to speak of.
 CRITICAL = 0.498
 #: What may be left beside a singular point, relative to the whole.
 ENOUGH = 1e-18
-
-_SIGNS = {">", ">=", "maximum", "minimum", "abs"}
-_POLES = {"/", "log", "log1p", "sqrt", "power"}
 
 
 @dataclass(frozen=True)
@@ -65,13 +61,14 @@ class Landmarks:
         return tuple(sorted((*self.kinks, *self.jumps, *self.singular), key=lambda b: b.mid))
 
 
-def landmarks(f: Callable, low: float, high: float) -> Landmarks:
+def landmarks(f: Callable, low: float, high: float, *, normal: bool = True) -> Landmarks:
     r"""Return where ``f(x, m)`` bends, jumps or is singular on [low, high], and what a mesh must resolve.
 
     Parameters
     ----------
     f: a function written against the namespace ``m``, of one variable.
     low, high: the interval, as the mean -+ 39 standard deviations of a normal input; equal for a constant input.
+    normal: whether it is that, so that what lies far out has no weight; otherwise everything in it counts alike.
 
     Returns
     -------
@@ -88,7 +85,7 @@ def landmarks(f: Callable, low: float, high: float) -> Landmarks:
     program = recorded(f)
     if program is None:
         return Landmarks(trouble="it looks into its variable, so its kinks cannot be found")
-    return _searched(program, float(low), float(high)).found
+    return _searched(program, float(low), float(high), normal).found
 
 
 def recorded(f: Callable) -> Program | None:
@@ -101,232 +98,28 @@ def recorded(f: Callable) -> Program | None:
 
 
 @functools.lru_cache(maxsize=128)
-def _searched(program: Program, low: float, high: float) -> _Search:
+def _searched(program: Program, low: float, high: float, normal: bool = True) -> _Search:
     """Return the search of an interval, done."""
     with np.errstate(all="ignore"):
-        search = _Search(program, low, high)
+        search = _Search(program, low, high, normal)
         try:
             search.found = search.run()
-        except _Trouble as trouble:
+        except Trouble as trouble:
             search.found = Landmarks(trouble=str(trouble))
         return search
-
-
-class _Trouble(Exception):
-    """The reason why there are no landmarks to give."""
-
-
-@dataclass
-class _Watched:
-    """A condition of the program: a difference whose sign decides, a floor's argument, or what must not reach 0."""
-
-    kind: str  # "sign", "floor" or "pole"
-    a: int
-    b: int | None
-    closed: bool = False  # whether a difference of 0 is true
-    shift: float = 0.0
-
-    def argument(self, slots):
-        """Return what is to be compared with 0, or floored."""
-        a = slots[self.a]
-        if self.b is None:
-            return a + self.shift if self.shift else a
-        return a - slots[self.b]
-
-
-def _watched(program: Program) -> dict[int, _Watched]:
-    """Return the conditions by the place of the operation."""
-    found = {}
-    for place, (name, *operands) in enumerate(program.code, 1):
-        if name in _SIGNS:
-            found[place] = _Watched("sign", operands[0], operands[1] if name != "abs" else None, name == ">=")
-        elif name == "floor":
-            found[place] = _Watched("floor", operands[0], None)
-        elif name in _POLES:
-            found[place] = _Watched("pole", operands[1] if name == "/" else operands[0], None,
-                                    shift=1.0 if name == "log1p" else 0.0)  # fmt: skip
-    return found
-
-
-@dataclass
-class _Seen:
-    """What a run on discs says of one condition, an entry a disc."""
-
-    mid: np.ndarray
-    rad: np.ndarray
-    slope: np.ndarray  # the sign of the derivative, 0 where it is not known
-    value: np.ndarray  # the outcome: -1 or 1, or the floor; no number where it is open
-    steep: np.ndarray  # a bound on the derivative
-    broken: np.ndarray  # whether it may jump, for a condition behind it is open
-
-
-class _Runner:
-    """Runs a program on discs, with some outcomes of conditions known beforehand."""
-
-    def __init__(self, program: Program) -> None:
-        self.program, self.broad = program, math.inf
-        self.watched = _watched(program)
-        self.rows = {place: row for row, place in enumerate(self.watched)}
-        self.duals = Duals(DISCS)
-        self.numbers = {-k: n if isinstance(n, float) else disc(n) for k, n in enumerate(program.numbers, 1)}
-
-    def run(self, x: np.ndarray, rad, known: np.ndarray, half=0.0) -> tuple[Disc, Disc, dict[int, _Seen]]:
-        """Return value and slope around ``x``, and what was seen of each condition; ``known`` has a row a condition."""
-        self.size, self.known, self.half, self.seen, self.broken = len(x), known, half, {}, {}
-        slots = {0: Dual(Disc(x, rad), 1.0)} | self.numbers
-        for place, (name, *operands) in enumerate(self.program.code, 1):
-            slots[place] = self._step(place, name, operands, slots)
-            self._break(place, operands)
-        result = slots[self.program.results[0]]
-        value, slope = (result.value, result.slope) if isinstance(result, Dual) else (result, 0.0)
-        return self._full(value), self._full(slope), self.seen
-
-    def _break(self, place: int, operands) -> None:
-        """Note where a result may jump, since a condition behind it is open."""
-        inner = [self.broken[k] for k in operands if k in self.broken]
-        if place in self.seen and self.watched[place].kind != "pole":
-            inner.append(self.seen[place].value != self.seen[place].value)
-        if inner:
-            self.broken[place] = functools.reduce(np.logical_or, inner)
-
-    def in_namespace(self, base, x):
-        """Return value and slope as a dual number of another namespace, which decides its conditions by itself."""
-        duals = Duals(base)
-        slots = {0: Dual(x, base.number(1.0))} | {k: base.number(n) for k, n in self.numbers.items()}
-        for place, (name, *operands) in enumerate(self.program.code, 1):
-            args = [slots[k] for k in operands]
-            if name in (">", ">="):
-                a, b = (arg.value if isinstance(arg, Dual) else arg for arg in args)
-                slots[place] = a > b if name == ">" else a >= b
-                continue
-            if name != "where" and not any(isinstance(arg, Dual) for arg in args):
-                slots[place] = -args[0] if name == "neg" else _ARITHMETIC.get(name) or getattr(base, name)
-                slots[place] = slots[place](*args) if name != "neg" else slots[place]
-                continue
-            if name == "neg":
-                slots[place] = -args[0]
-            elif name in _ARITHMETIC:
-                slots[place] = _ARITHMETIC[name](*(a if isinstance(a, Dual) else Dual(a, base.number(0.0)) for a in args))
-            else:
-                slots[place] = getattr(duals, name)(*args)
-        result = slots[self.program.results[0]]
-        return result if isinstance(result, Dual) else Dual(result, base.number(0.0))
-
-    def _full(self, value) -> Disc:
-        value = disc(value)
-        return Disc(*(np.broadcast_to(part, self.size) for part in (value.mid, value.rad)), value.factors)
-
-    def _step(self, place: int, name: str, operands, slots):
-        args = [slots[k] for k in operands]
-        if name in (">", ">="):
-            return self._outcome(place, slots)
-        if name in ("maximum", "minimum"):
-            a, b = args if name == "maximum" else args[::-1]
-            return self._choice(self._outcome(place, slots), a, b)
-        if name == "abs":
-            return self._choice(self._outcome(place, slots), args[0], -args[0])
-        if name == "where":
-            return self._choice(*args)
-        if name == "floor":
-            return self._floored(place, args[0], self._outcome(place, slots))
-        if name in _POLES:
-            self._outcome(place, slots)
-        return self._plain(name, args)
-
-    def _floored(self, place: int, argument, value):
-        if not _varies(argument):
-            return value
-        open_, within = value != value, self._full(argument.value)
-        middle = np.floor(within.mid)
-        return Dual(Disc(np.where(open_, middle, value), np.where(open_, within.rad + 1.0, 0.0)), 0.0)
-
-    def _plain(self, name: str, args):
-        if name == "neg":
-            return -args[0]
-        if name in _ARITHMETIC:
-            return _ARITHMETIC[name](*args)
-        if not hasattr(DISCS, name):
-            raise _Trouble(f"its kinks cannot be found through {name}")
-        if not any(_varies(arg) for arg in args):
-            return getattr(DISCS, name)(*args)
-        return getattr(self.duals, name)(*args)
-
-    def _choice(self, outcome, a, b):
-        if not isinstance(outcome, np.ndarray) or outcome.ndim == 0:
-            return a if outcome > 0.0 else b
-        a, b = (part if isinstance(part, Dual) else Dual(part, 0.0) for part in (a, b))
-        return Dual(self._pick(outcome, a.value, b.value), self._pick(outcome, a.slope, b.slope))
-
-    def _pick(self, outcome, a, b) -> Disc:
-        """Return a where it is true, b elsewhere; where that is open, what holds both on the real line."""
-        a, b, true, open_ = disc(a), disc(b), outcome > 0.0, outcome != outcome
-        mid, rad = np.where(true, a.mid, b.mid), np.where(true, a.rad, b.rad)
-        if open_.any():
-            rad = np.where(open_, abs(a.mid - b.mid) + np.maximum(a.rad, b.rad), rad)
-        return Disc(np.where(outcome == _LOST, np.nan, mid), rad)
-
-    def _outcome(self, place: int, slots):
-        """Return the outcome of a condition for every disc, and note what was seen of it."""
-        watched = self.watched[place]
-        if watched.b == watched.a:
-            return 1.0 if watched.closed else -1.0
-        argument = watched.argument(slots)
-        if not isinstance(argument, Dual):
-            return self._constant(watched, disc(argument))
-        value, slope, known = self._full(argument.value), self._full(argument.slope), self.known[self.rows[place]]
-        if watched.kind == "floor":
-            low, high = np.floor(value.mid - value.rad), np.floor(value.mid + value.rad)
-            found = np.where(low == high, low, np.nan)
-        else:
-            found = np.where(value.lower > 0.0, np.sign(value.mid), np.nan)  # without a zero it keeps its sign
-            if watched.kind == "sign":
-                found = self._equal(watched, slots, value, slope, found)
-            found = np.where(value.mid == value.mid, found, _LOST)
-        found = np.where(known == known, known, found)
-        rising = np.where((abs(slope.mid) > slope.rad) & ~self._broken(watched), np.sign(slope.mid), 0.0)
-        self.seen[place] = _Seen(value.mid, value.rad, rising, found, slope.upper, self._broken(watched))
-        return found
-
-    def _constant(self, watched: _Watched, argument: Disc):
-        if watched.kind == "floor":
-            return float(np.floor(argument.mid))
-        return 1.0 if argument.mid > 0.0 or (watched.closed and argument.mid == 0.0) else -1.0
-
-    def _equal(self, watched: _Watched, slots, value: Disc, slope: Disc, found):
-        """Decide where both sides are the same, or differ by a constant, over the whole piece."""
-        whole = ~self._broken(watched)
-        constant = (slope.mid == 0.0) & (slope.rad == 0.0) & whole
-        sign = np.where(value.mid > 0.0, 1.0, np.where((value.mid == 0.0) & watched.closed, 1.0, -1.0))
-        found = np.where((found != found) & constant, sign, found)
-        sides = [slots[k] for k in (watched.a, watched.b) if k is not None]
-        size = sum(abs(disc(side.value if isinstance(side, Dual) else side).mid) for side in sides)
-        stray = abs(value.mid) + 2.0 * self.half * slope.upper
-        return np.where((found != found) & (stray <= EQUAL * size) & (self.half >= self.broad) & whole, sign, found)
-
-    def _broken(self, watched: _Watched):
-        none = np.zeros(self.size, bool)
-        return self.broken.get(watched.a, none) | self.broken.get(watched.b, none)
-
-
-#: The outcome of a condition on what is no number.
-_LOST = -np.inf
-_ARITHMETIC = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b}
-
-
-def _varies(x) -> bool:
-    return isinstance(x, Dual)
 
 
 class _Search:
     """Cuts an interval into pieces until each is clear."""
 
-    def __init__(self, program: Program, low: float, high: float) -> None:
-        self.runner = _Runner(program)
+    def __init__(self, program: Program, low: float, high: float, normal: bool = True) -> None:
+        self.normal = normal
+        self.runner = Runner(program)
         self.program = program
         self.mean, self.std = 0.5 * low + 0.5 * high, (0.5 * high - 0.5 * low) / REACH
         self.places = list(self.runner.watched)
         self.found = Landmarks()
-        self.done = _Pieces.fresh(np.zeros(0), np.zeros(0), len(self.places))
+        self.done = Pieces.fresh(np.zeros(0), np.zeros(0), len(self.places))
         self.roots: list[tuple[int, float, float, np.ndarray]] = []  # condition, place, radius, what was known there
 
     # --- the whole ---
@@ -335,11 +128,11 @@ class _Search:
         if self.std == 0.0:
             return self._at_a_point()
         if not math.isfinite(self.std):
-            raise _Trouble("the input is larger than doubles hold")
+            raise Trouble("the input is larger than doubles hold")
         self.runner.broad = self.std / 64.0
-        z = np.array(sorted({*_GAUSSIAN_EDGES[:-1], REACH, *(-z for z in _GAUSSIAN_EDGES[:-1]), -REACH}))
-        edges = np.unique(self.mean + self.std * z)
-        pieces = _Pieces.fresh(edges[:-1], edges[1:], len(self.places))
+        z = np.array(sorted({*GAUSSIAN_EDGES[:-1], REACH, *(-z for z in GAUSSIAN_EDGES[:-1]), -REACH}))
+        edges = np.unique(self.mean + self.std * (z if self.normal else np.linspace(-REACH, REACH, 32)))
+        pieces = Pieces.fresh(edges[:-1], edges[1:], len(self.places))
         looked = 0
         for _ in range(ROUNDS):
             pieces = self._round(pieces)
@@ -349,9 +142,9 @@ class _Search:
             if len(pieces) + len(self.done) > MOST_PIECES or looked > MOST_LOOKED:
                 break
         x = pieces.centre[len(pieces) // 2]
-        raise _Trouble(f"it changes too fast to be resolved, around x = {x:.6g} for one")
+        raise Trouble(f"it changes too fast to be resolved, around x = {x:.6g} for one")
 
-    def _round(self, pieces: _Pieces) -> _Pieces:
+    def _round(self, pieces: Pieces) -> Pieces:
         """Look at new pieces; return those that take their place."""
         value, slope, seen = self.runner.run(pieces.centre, pieces.reach, pieces.known, pieces.width)
         pieces.see(value, slope, self._mass(pieces))
@@ -364,23 +157,25 @@ class _Search:
         self.done = self.done.and_more(pieces.of((rooted < 0) & (~settled | pieces.open)))
         loud = self._loud(self.done, self.done)
         again, self.done = self.done.of(loud), self.done.of(~loud)
-        return functools.reduce(_Pieces.and_more, [*children, self._halved(again)])
+        return functools.reduce(Pieces.and_more, [*children, self._halved(again)])
 
-    def _mass(self, pieces: _Pieces) -> np.ndarray:
-        z = (np.stack([pieces.left, pieces.right]) - self.mean) / self.std
-        near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0))
-        return 0.4 * np.exp(-0.5 * near * near) * (z[1] - z[0])
+    def _mass(self, pieces: Pieces) -> np.ndarray:
+        return 0.4 * self._beyond(pieces) * pieces.width / self.std
 
-    def _beyond(self, pieces: _Pieces) -> np.ndarray:
+    def _beyond(self, pieces: Pieces) -> np.ndarray:
         """Bound the mass from each piece outwards, over which a jump within it is carried."""
         z = (np.stack([pieces.left, pieces.right]) - self.mean) / self.std
-        near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0))
+        near = np.where(z[0] * z[1] <= 0.0, 0.0, np.abs(z).min(axis=0)) * self.normal
         return np.exp(-0.5 * near * near)
 
-    def _loud(self, pieces: _Pieces, among: _Pieces, *, undecided: bool = False) -> np.ndarray:
+    def _loud(self, pieces: Pieces, among: Pieces, *, undecided: bool = False) -> np.ndarray:
         """Return which pieces may still hide something that matters to the whole of f or of f'."""
         steep = _rms(np.where(among.bound < np.inf, np.abs(among.slope), 0.0) * np.sqrt(among.mass))
         large = _rms(np.where(among.height < np.inf, np.abs(among.value), 0.0) * np.sqrt(among.mass))
+        if not self.normal:
+            steeper = pieces.bound > LOUD * np.abs(pieces.slope)
+            steeper &= pieces.bound * pieces.width > QUIET * np.abs(pieces.value)
+            return (pieces.open | undecided | (steeper & ~pieces.dead)) & ~pieces.closed
         bound = pieces.bound * np.sqrt(pieces.mass)
         real = (bound > QUIET * steep) | (pieces.height * np.sqrt(self._beyond(pieces)) > QUIET * large)
         if undecided:
@@ -389,7 +184,7 @@ class _Search:
 
     # --- conditions ---
 
-    def _condition(self, row: int, place: int, seen: _Seen, pieces: _Pieces, matters, settled, rooted) -> None:
+    def _condition(self, row: int, place: int, seen: Seen, pieces: Pieces, matters, settled, rooted) -> None:
         """Note the outcomes of one condition; find out where it has none."""
         pole = self.runner.watched[place].kind == "pole"
         open_ = (seen.value != seen.value) & ~pieces.closed & (pieces.known[row] != pieces.known[row])
@@ -405,7 +200,7 @@ class _Search:
             settled |= open_ & decided
             pieces.open |= open_ & ~decided
 
-    def _bracket(self, row: int, place: int, seen: _Seen, pieces: _Pieces, members, rooted) -> None:
+    def _bracket(self, row: int, place: int, seen: Seen, pieces: Pieces, members, rooted) -> None:
         """Look at the ends of pieces over which the argument rises or falls all the way."""
         floor = self.runner.watched[place].kind == "floor"
         ends = []
@@ -426,14 +221,14 @@ class _Search:
         centre = np.sign(seen.mid[members])
         at_left, at_right = (np.where(np.isfinite(at), at, 0.0) for at in (at_left, at_right))
         for k, a, b, c in zip(members, at_left, at_right, centre, strict=True):
-            if a * b < 0.0:
-                rooted[k] = row
-            elif a * b == 0.0 and self.runner.watched[place].kind == "pole":
+            if a * b < 0.0 or (a * b == 0.0 and self.runner.watched[place].kind == "pole"):
                 rooted[k] = row
             elif a + b != 0.0 and (a * b > 0.0 or c == a + b):
                 pieces.known[row, k] = np.sign(a + b)  # the other end may be the root itself
                 if a * b == 0.0:
-                    self._touched(row, place, float(pieces.left[k] if a == 0.0 else pieces.right[k]), pieces.known[:, k])
+                    self._touched(
+                        row, place, float(pieces.left[k] if a == 0.0 else pieces.right[k]), pieces.known[:, k]
+                    )
 
     def _touched(self, row: int, place: int, x: float, known, level: float = 0.0) -> None:
         """Note a root at the end of a piece."""
@@ -441,7 +236,7 @@ class _Search:
             one = [np.array([v]) for v in (row, x, level)]
             self.roots.append((row, x, float(self._radii(*one, known[:, None])[0]), known.copy()))
 
-    def _cut_at_roots(self, pieces: _Pieces, rooted) -> _Pieces:
+    def _cut_at_roots(self, pieces: Pieces, rooted) -> Pieces:
         """Find the roots of the pieces that hold one, and cut there."""
         members = np.flatnonzero(rooted >= 0)
         found = pieces.of(members)
@@ -461,9 +256,9 @@ class _Search:
         ]
         poles = np.array([self.runner.watched[self.places[row]].kind == "pole" for row in rows])
         graded = [self._around(found.of(np.array([k])), rows[k], at[k], radii[k]) for k in np.flatnonzero(poles)]
-        return functools.reduce(_Pieces.and_more, graded, self._apart(found, rows, at, poles))
+        return functools.reduce(Pieces.and_more, graded, self._apart(found, rows, at, poles))
 
-    def _apart(self, pieces: _Pieces, rows, at, poles) -> _Pieces:
+    def _apart(self, pieces: Pieces, rows, at, poles) -> Pieces:
         """Return the two sides of each root, with what is known of the condition there."""
         everywhere = np.arange(len(pieces))
         left, right = pieces.of(everywhere), pieces.of(everywhere)
@@ -471,16 +266,18 @@ class _Search:
         for row in set(rows.tolist()):
             its = np.flatnonzero(rows == row)
             if self.runner.watched[self.places[row]].kind == "sign":
-                rising = np.sign(self._argument(self.places[row], pieces.right[its]))
-                rising = np.where(rising != 0.0, rising, -np.sign(self._argument(self.places[row], pieces.left[its])))
+                # inside the two sides: at their far ends another branch may begin
+                inner = [0.5 * (at[its] + ends[its]) for ends in (pieces.right, pieces.left)]
+                rising, falling = (np.sign(self._argument(self.places[row], x)) for x in inner)
+                rising = np.where(rising != 0.0, rising, -falling)
                 left.known[row, its], right.known[row, its] = -rising, rising
         both = left.of(~poles).and_more(right.of(~poles)) if not poles.all() else left.of(~poles)
         return both.of(both.width > 0.0)
 
-    def _around(self, piece: _Pieces, row: int, x: float, rad: float) -> _Pieces:
+    def _around(self, piece: Pieces, row: int, x: float, rad: float) -> Pieces:
         """Return pieces that crowd towards a singular point; the last on either side are closed."""
         edges = np.array(self._graded(float(piece.left[0]), float(x), float(piece.right[0]), float(rad)))
-        children = _Pieces.fresh(edges[:-1], edges[1:], len(self.places))
+        children = Pieces.fresh(edges[:-1], edges[1:], len(self.places))
         children.known[:] = piece.known
         children.known[row] = np.where(children.centre > x, 1.0, -1.0)
         children.closed = (children.left == x) | (children.right == x)
@@ -492,7 +289,9 @@ class _Search:
         inner = [least]
         while inner[-1] < right - left:
             inner.append(2.0 * inner[-1])
-        return sorted({left, x, right, *(x + d for d in inner if x + d < right), *(x - d for d in inner if x - d > left)})
+        return sorted(
+            {left, x, right, *(x + d for d in inner if x + d < right), *(x - d for d in inner if x - d > left)}
+        )
 
     def _least(self, x: float, rad: float) -> float:
         exact = rad == 0.0 and x == self.mean == 0.0
@@ -500,7 +299,7 @@ class _Search:
         return max(self.std * 2.0**-GRADES, blur)
 
     def _argument(self, place: int, x: np.ndarray) -> np.ndarray:
-        slots = _floats(self.program, x)
+        slots = on_arrays(self.program, x)
         return np.broadcast_to(np.asarray(self.runner.watched[place].argument(slots), float), x.shape)
 
     def _bisected(self, low, high, rows, levels) -> np.ndarray:
@@ -511,7 +310,7 @@ class _Search:
             x = low[:, None] + (high - low)[:, None] * cuts
             around = np.flatnonzero((low < 0.0) & (high > 0.0))
             x[around, abs(x[around]).argmin(axis=1)] = 0.0  # where roots of what people write like to be
-            slots = _floats(self.program, np.concatenate([x, low[:, None], high[:, None]], axis=1).ravel())
+            slots = on_arrays(self.program, np.concatenate([x, low[:, None], high[:, None]], axis=1).ravel())
             sides = np.empty((len(rows), 33))
             for row in set(rows.tolist()):
                 argument = np.asarray(self.runner.watched[self.places[row]].argument(slots), float)
@@ -525,7 +324,7 @@ class _Search:
             low, high = edges[each, first], edges[each, first + 1]
         ends = []
         for x in (low, high):
-            slots = _floats(self.program, x)
+            slots = on_arrays(self.program, x)
             size = np.empty(len(rows))
             for row in set(rows.tolist()):
                 argument = np.asarray(self.runner.watched[self.places[row]].argument(slots), float)
@@ -556,18 +355,47 @@ class _Search:
         closed = self.done.of(self.done.closed & ~((self.done.bound < np.inf) & ~self.done.open))
         for k in range(len(closed)):
             for x, side in ((float(closed.left[k]), 1.0), (float(closed.right[k]), -1.0)):
-                roots = [rad for _, at, rad, _ in self.roots if at == x]
-                rad = max(roots, default=0.0)
-                exact = rad == 0.0 and x == 0.0
-                found = _local_exponents(self.runner, x, rad, side, closed.known[:, k], slope=slope, exact=exact)
-                if (found >= 0.5 - (1e-12 if exact else _CLOSE)).all():
-                    whose = "its slope grows" if slope else "it grows"
-                    return f"{whose} like |x - {x:.6g}|^-{found[-1]:.4g} at x = {x:.6g}, so its square has no integral"
+                reason = self._steep_at(x, side, closed.known[:, k], slope=slope)
+                if reason:
+                    return reason
+        return ""
+
+    def _steep_at(self, x: float, side: float, known, *, slope: bool) -> str:
+        """Return whether the square of f, or of its slope, has no integral on one side of a point."""
+        rad = max((rad for _, at, rad, _ in self.roots if at == x), default=0.0)
+        exact = rad == 0.0 and x == 0.0
+        found = _local_exponents(self.runner, x, rad, side, known, slope=slope, exact=exact)
+        if not (found >= 0.5 - (1e-12 if exact else _CLOSE)).all():
+            return ""
+        whose = "its slope grows" if slope else "it grows"
+        return f"{whose} like |x - {x:.6g}|^-{found[-1]:.4g} at x = {x:.6g}, so its square has no integral"
+
+    def singular_far_out(self, *, slope: bool) -> str:
+        """Return the first such point beyond the reach: what is infinite is so however little mass is there."""
+        poles = [row for row, place in enumerate(self.places) if self.runner.watched[place].kind == "pole"]
+        if not poles:
+            return ""
+        powers = 2.0 ** np.arange(-80.0, 81.0)
+        edges = np.concatenate([-powers[::-1], [0.0], powers])
+        edges = edges[abs(edges - self.mean) > REACH * self.std]
+        slots = on_arrays(self.program, edges)
+        for row in poles:
+            side = self.runner.watched[self.places[row]].argument(slots)
+            side = np.sign(np.broadcast_to(np.asarray(side, float), edges.shape))
+            members = np.flatnonzero(side[:-1] * side[1:] < 0.0)
+            at = list(edges[side == 0.0])
+            rows = np.full(len(members), row)
+            at += list(self._bisected(edges[members], edges[members + 1], rows, np.zeros(len(members))))
+            for x in at:
+                for way in (1.0, -1.0):
+                    reason = self._steep_at(float(x), way, np.full(len(self.places), np.nan), slope=slope)
+                    if reason:
+                        return reason
         return ""
 
     # --- pieces that are still too wide ---
 
-    def _halved(self, pieces: _Pieces) -> _Pieces:
+    def _halved(self, pieces: Pieces) -> Pieces:
         """Return the pieces cut in two; those too small to be cut are closed as they are."""
         least = np.maximum(16.0 * U * np.maximum(abs(pieces.left), abs(pieces.right)), 1e-305)
         least = np.maximum(least, np.where(pieces.open, self.std * NOWHERE, 0.0))
@@ -583,10 +411,10 @@ class _Search:
             return pieces.split(0.5)
         for k in np.flatnonzero(stuck):
             parts.append(self._unstuck(pieces.of(np.array([k]))))
-        return functools.reduce(_Pieces.and_more, parts)
+        return functools.reduce(Pieces.and_more, parts)
 
-    def _rounded_off(self, pieces: _Pieces) -> np.ndarray:
-        """Return the pieces whose conditions rounding leaves open, however small they are; settle what a slope tells."""
+    def _rounded_off(self, pieces: Pieces) -> np.ndarray:
+        """Return the pieces whose conditions rounding leaves open, however small; settle what a slope tells."""
         found = np.zeros(len(pieces), bool)
         members = np.flatnonzero(pieces.open & (pieces.level >= STUCK))
         if not len(members):
@@ -605,7 +433,7 @@ class _Search:
             found[members] |= open_ & (its.value != its.value) & (np.minimum(stray, wide[place].rad) <= 4.0 * its.rad)
         return found
 
-    def _unstuck(self, piece: _Pieces) -> _Pieces:
+    def _unstuck(self, piece: Pieces) -> Pieces:
         """Cut a piece that resists: towards the end at which something happens, if there is one."""
         left, right = float(piece.left[0]), float(piece.right[0])
         width = right - left
@@ -619,7 +447,7 @@ class _Search:
                     least = max(16.0 * U * abs((left, right)[k]), 1e-305)
                     inner = [width * 0.5**j for j in range(1, 41) if width * 0.5**j > 0.5 * least]
                     edges = sorted({left, right, *((left + d) if k == 0 else (right - d) for d in inner)})
-                    found = _Pieces.fresh(np.array(edges[:-1]), np.array(edges[1:]), len(piece.known))
+                    found = Pieces.fresh(np.array(edges[:-1]), np.array(edges[1:]), len(piece.known))
                     found.known[:] = piece.known
                     found.level[:] = piece.level[0] + 1
                     return found
@@ -645,7 +473,7 @@ class _Search:
         lost = done.dead & ~done.open & (done.mass > 0.0) & (done.value != done.value)
         if lost.any():
             x = done.centre[lost][np.argmin(abs(done.centre[lost] - self.mean))]
-            raise _Trouble(f"it is no number at x = {x:.6g}")
+            raise Trouble(f"it is no number at x = {x:.6g}")
         deeper = self._leftovers()
         kinks, jumps, singular = self._classified()
         reach = REACH * self.std
@@ -658,7 +486,7 @@ class _Search:
     def _leftovers(self) -> list[float]:
         """Judge what lies nearer to singular points than pieces go; return edges nearer still where doubles allow.
 
-        Raises _Trouble where that is too much to be left, unless it is infinite, which is for ``infinite`` to say.
+        Raises Trouble where that is too much to be left, unless it is infinite, which is for ``infinite`` to say.
         """
         done = self.done
         edges: list[float] = []
@@ -677,14 +505,16 @@ class _Search:
         for values, seen in zip(self.runner.run(points, 0.0, known)[:2], (done.value, done.slope), strict=True):
             size = abs(values.mid)
             if np.isinf(size).any() or not np.isfinite(done.value[k]):
-                raise _Trouble(f"it has no bound that could be stated around x = {x:.6g}")
+                raise Trouble(f"it has no bound that could be stated around x = {x:.6g}")
             exponent = float(np.log2(size[1:] / size[:-1]).max()) if (size > 0.0).all() else 0.0
             whole = _rms(np.where(np.isfinite(seen) & ~done.closed, abs(seen), 0.0) * np.sqrt(done.mass))
             if exponent >= 0.5 - _CLOSE:
                 continue
             if exponent > CRITICAL:
-                raise _Trouble(f"its integral converges too slowly around x = {x:.6g}")
-            share = float(size.max()) * math.sqrt(float(done.mass[k]) / (1.0 - 2.0 * exponent)) / whole if whole else 0.0
+                raise Trouble(f"its integral converges too slowly around x = {x:.6g}")
+            share = (
+                float(size.max()) * math.sqrt(float(done.mass[k]) / (1.0 - 2.0 * exponent)) / whole if whole else 0.0
+            )
             if share > ENOUGH:
                 levels = max(levels, math.log2(share / ENOUGH) / (0.5 - exponent))
         if x != 0.0 or self.mean != 0.0:
@@ -757,11 +587,11 @@ def _levels(a: float, b: float) -> range:
     low, high = min(a, b), max(a, b)
     slack = 8.0 * U * max(abs(a), abs(b))
     if not high - low < 1e9:
-        raise _Trouble("it jumps too often")
+        raise Trouble("it jumps too often")
     return range(math.floor(low + slack) + 1, math.ceil(high - slack))
 
 
-def _touches(kind: str, seen: _Seen) -> bool:
+def _touches(kind: str, seen: Seen) -> bool:
     if kind == "floor":
         return bool(seen.mid[0] == np.floor(seen.mid[0]))
     return bool(abs(seen.mid[0]) <= seen.rad[0])
@@ -774,7 +604,7 @@ def _differ(values: Disc, pair, unclear: bool = False) -> bool:
     return not abs(mid[0] - mid[1]) <= 4.0 * (rad[0] + rad[1]) + slack or (unclear and rad[0] + rad[1] > slack)
 
 
-def _joined(pieces: _Pieces) -> list[tuple[float, float]]:
+def _joined(pieces: Pieces) -> list[tuple[float, float]]:
     """Return pieces as intervals, those that meet as one."""
     found: list[tuple[float, float]] = []
     for left, right in sorted(zip(pieces.left.tolist(), pieces.right.tolist(), strict=True)):
@@ -805,88 +635,6 @@ def _rms(values: np.ndarray) -> float:
     return size * math.sqrt(float(np.sum((values / size) ** 2))) if 0.0 < size < math.inf else size
 
 
-@dataclass
-class _Pieces:
-    """Pieces of the line, a row of arrays each."""
-
-    left: np.ndarray
-    right: np.ndarray
-    known: np.ndarray  # outcomes of conditions, a row each
-    level: np.ndarray
-    value: np.ndarray
-    slope: np.ndarray
-    bound: np.ndarray  # of the slope on the disc
-    height: np.ndarray  # of the value on the disc
-    mass: np.ndarray
-    closed: np.ndarray  # not to be cut any more
-    dead: np.ndarray  # the function is infinite or no number there
-    open: np.ndarray  # a condition may have either outcome there
-
-    @classmethod
-    def fresh(cls, left, right, conditions: int) -> _Pieces:
-        size = len(left)
-        nothing = np.zeros(size)
-        return cls(left, right, np.full((conditions, size), np.nan), nothing.copy(),
-                   *(nothing.copy() for _ in range(5)), *(np.zeros(size, bool) for _ in range(3)))  # fmt: skip
-
-    def __len__(self) -> int:
-        return len(self.left)
-
-    @property
-    def centre(self) -> np.ndarray:
-        """A point near the middle, at which nothing of note happens by design."""
-        return self.left + 0.4863 * (self.right - self.left)
-
-    @property
-    def reach(self) -> np.ndarray:
-        """The radius of a disc about the centre that reaches twice as far as the piece."""
-        return 1.0274 * (self.right - self.left)
-
-    @property
-    def width(self) -> np.ndarray:
-        return self.right - self.left
-
-    def see(self, value: Disc, slope: Disc, mass: np.ndarray) -> None:
-        """Note what a run says."""
-        self.value, self.slope, self.mass = value.mid, slope.mid, mass
-        self.bound, self.height = slope.upper, value.upper
-        self.dead, self.open = ~np.isfinite(value.mid) | np.isnan(slope.mid), np.zeros(len(self), bool)
-
-    def of(self, which) -> _Pieces:
-        return _Pieces(*(getattr(self, name)[..., which] for name in _NAMES))
-
-    def and_more(self, other: _Pieces) -> _Pieces:
-        if not len(other):
-            return self
-        return _Pieces(*(np.concatenate([getattr(self, n), getattr(other, n)], axis=-1) for n in _NAMES))
-
-    def split(self, share: float) -> _Pieces:
-        middle = self.left + share * self.width
-        left, right = self.of(slice(None)), self.of(slice(None))
-        left.right, right.left = middle, middle
-        both = left.and_more(right) if len(self) else left
-        both.level = both.level + 1
-        return both
-
-
-_NAMES = tuple(_Pieces.__dataclass_fields__)
-
-
-def _floats(program: Program, x: np.ndarray) -> dict:
-    """Return every result of the program on plain arrays."""
-    from normcal.numerics.arrays import ARRAYS
-
-    slots: dict = {0: x} | {-k: n if isinstance(n, float) else n.mid for k, n in enumerate(program.numbers, 1)}
-    for place, (name, *operands) in enumerate(program.code, 1):
-        args = [slots[k] for k in operands]
-        plain = _PLAIN.get(name) or _ARITHMETIC.get(name) or getattr(ARRAYS, name)
-        slots[place] = plain(*args)
-    return slots
-
-
-_PLAIN = {"neg": lambda a: -a, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "where": np.where, "/": np.divide}
-
-
 # --- moments that are infinite ---
 
 
@@ -900,11 +648,11 @@ def singular(f: Callable, low: float, high: float) -> str:
     if program is None or not low < high:
         return ""
     with np.errstate(all="ignore"):
-        return _searched(program, low, high).singular(slope=False)
+        return _searched(program, low, high, False).singular(slope=False)
 
 
 def infinite(f: Callable, law, direction: str) -> str:
-    r"""Return why the second moment of f, or of f' backward, is infinite under a normal law; empty where that is not sure.
+    r"""Return why the second moment of f, or of f' backward, is infinite under a normal law; empty where not sure.
 
     It is where f behaves as :math:`|x - x_0|^{-a}` with :math:`a \ge 1/2` beside a singular point, at every scale that
     doubles reach, or where :math:`z f^2 \varphi(z)` does not fall as far out as numbers go, in logarithms.
@@ -923,14 +671,17 @@ def infinite(f: Callable, law, direction: str) -> str:
 def _infinite(program: Program, mean: float, std: float, slope: bool) -> str:
     search = _searched(program, mean - REACH * std, mean + REACH * std)
     with np.errstate(all="ignore"):
-        return search.singular(slope=slope) or _growing(search.runner, mean, std, slope=slope)
+        near = search.singular(slope=slope) or _growing(search.runner, mean, std, slope=slope)
+        return near or search.singular_far_out(slope=slope)
 
 
 #: Scales, as powers of two, at which a local exponent is measured, and how near 1/2 it must come.
 _EXACT_SCALES, _SCALES, _CLOSE = (-120.0, -119.0, -118.0, -117.0), (24.0, 25.0, 26.0, 27.0), 1e-6
 
 
-def _local_exponents(runner: _Runner, x: float, rad: float, side: float, known, *, slope: bool, exact: bool) -> np.ndarray:
+def _local_exponents(
+    runner: Runner, x: float, rad: float, side: float, known, *, slope: bool, exact: bool
+) -> np.ndarray:
     """Return a of |x - x0|^-a between neighbouring scales, no number where it cannot be told."""
     unit = 1.0 if exact else max(rad, U * abs(x))
     steps = unit * 2.0 ** np.array(_EXACT_SCALES if exact else _SCALES)
@@ -947,7 +698,7 @@ _NEVER = 1e9
 _FAR = 2.0 ** np.arange(6.0, 27.0)
 
 
-def _growing(runner: _Runner, mean: float, std: float, *, slope: bool) -> str:
+def _growing(runner: Runner, mean: float, std: float, *, slope: bool) -> str:
     """Return why f or f' grows too fast for the normal density, or nothing."""
     from normcal.numerics.logs import LOGS, Log
 

@@ -35,7 +35,7 @@ RUNNING = 24.0 * U
 #: The density of z is below the smallest double beyond this.
 REACH = 38.5
 #: Edges at which a function that changes on a length of 1 leaves little unresolved, times the density.
-_GAUSSIAN_EDGES = (0, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8.5, 11, REACH)
+GAUSSIAN_EDGES = (0, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8.5, 11, REACH)
 #: Legendre coefficients are trusted to fall at least as fast as these factors assume.
 _SAFETY = 4.0
 #: What an integrand may still be where z is cut off, relative to its whole: it falls like exp(-38 z) there.
@@ -79,7 +79,7 @@ def edges_for(kinks: list[tuple[float, float]], features: list[tuple[float, floa
     lengths from ``scale`` upwards. Edges lie at z and at distances that double from there. An infinite scale makes z
     an edge and no more; such edges may crowd towards a kink as near as doubles tell them apart.
     """
-    radius_at = {float(z): 0.0 for edge in _GAUSSIAN_EDGES for z in (edge, -edge)}
+    radius_at = {float(z): 0.0 for edge in GAUSSIAN_EDGES for z in (edge, -edge)}
     cuts = [centre for centre, scale in features if scale == math.inf]
     for centre, scale in (feature for feature in features if feature[1] < math.inf):
         distance = max(scale, 1e-300)
@@ -173,12 +173,22 @@ class Panels:
         left = _running(self, f, unresolved, from_left[::-1, ::-1], slice(None, self.zero), slice(None, None, -1))
         return Ball(np.concatenate([-left.mid, right.mid], axis=-2), np.concatenate([left.rad, right.rad], axis=-2))
 
+    def at_right(self, f: Ball, slope: Ball) -> Ball:
+        """Return what f tends to at the right end of each panel, from the node next to it and the slope."""
+        mid = f.mid[..., -1] + self.half.mid[..., 0] * (slope.mid[..., ::-1] @ rule().from_left[0])
+        return Ball(mid, (f.rad[..., -1] + self._beside(slope) + U * np.abs(mid)) * GROW)
+
+    def _beside(self, slope: Ball) -> np.ndarray:
+        """Bound what a slope's integral from an end to the node next to it may be off."""
+        half = self.half.mid[..., 0]
+        size = half * (np.abs(slope.mid) @ rule().weights) * RUNNING + half * (slope.rad @ rule().weights)
+        return size + self.unresolved(slope)
+
     def jumps(self, f: Ball, slope: Ball) -> Ball:
         """Return f right of each inner edge less f left of it, from the nodes next to it and the slope."""
         from_left = rule().from_left
         half = self.half.mid[..., 0]
-        size = half * (np.abs(slope.mid) @ rule().weights) * RUNNING + half * (slope.rad @ rule().weights)
-        error = size + self.unresolved(slope)
+        error = self._beside(slope)
         at_left = f.mid[..., 0] - half * (slope.mid @ from_left[0])
         at_right = f.mid[..., -1] + half * (slope.mid[..., ::-1] @ from_left[0])
         mid = at_left[..., 1:] - at_right[..., :-1]

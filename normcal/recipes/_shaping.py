@@ -27,6 +27,8 @@ SCALES, SHIFTS = (1e-3, 10.0), (-10.0, 10.0)
 #: The maps are those of inputs of length 1.
 LAW = {"mean": 0.0, "std": 1.0}
 _EPS = 2.0**-52
+#: The rough rule tells conditions apart down to this size.
+LEAST = 1e-4
 #: As far as the rough rule goes.
 _REACH = 12.0
 DEPTH = Param("depth", 100, "1..100000", "nonlinear layers along the network, those of residual branches included")
@@ -69,18 +71,21 @@ class Network:
             return f"{self.depth} layers in a row"
         return f"{self.blocks} residual blocks of {self.branch}, shortcut weight {self.weight**0.5:g}"
 
-    def local(self, target: float, low: float, high: float, of: Callable[[float], float]) -> tuple[Value, str]:
-        """Return the local value at which a maximal function reaches its target, and what was established."""
+    def local(self, target: float, low: float, of: Callable[[float], float]) -> Value:
+        """Return the local value, above ``low``, at which a maximal function reaches its target."""
         slack = 8.0 * _EPS * (self.depth + self.blocks + 4.0)
+        width = 2.0**-50
+        while of(low + width) < target:
+            width *= 2.0
 
         def left(points):
             values = [of(x) for (x,) in points]
             return [(Value(value - target, slack * max(abs(value), abs(target))),) for value in values]
 
-        found = solve.one(left, Axis("local value", low, high))
+        found = solve.one(left, Axis("local value", low, low + width))
         if len(found.roots) != 1:
             raise RequestError(f"{self} cannot have {target:g} as its largest value.", "Name another depth or target.")
-        return found.roots[0].point[0], f"{self}"
+        return found.roots[0].point[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,13 +223,16 @@ class Shaping(Recipe):
     #: Whether C''(1) is asked for, which takes an integral more.
     curvature = False
 
-    def search(self, layer: Layer, conditions: Callable[[Shape], tuple | None]):
-        """Return the search for the scale and shift at which both conditions on the shape hold."""
+    def search(self, layer: Layer, conditions: Callable[[Shape], tuple | None], size: float):
+        """Return the search for the scale and shift at which both conditions on the shape hold.
+
+        ``size`` is what either leaves of a function that is a straight line.
+        """
 
         axes = [Axis("input_scale", *SCALES, 0.2), Axis("input_shift", *SHIFTS, 0.0)]
         ways = [partial(one, curvature=self.curvature) for one in (shapes, rough_shapes)]
         found = [partial(_left, layer, conditions, way) for way in ways]
-        return solve.several(found[0], axes, (1.0, 1.0), found[1])
+        return solve.several(found[0], axes, (size, size), found[1])
 
     def answer(self, layer: Layer, request, asked: str, solutions, said, options) -> Answer:
         """Return the answer: solutions in the order of how far they shift the input."""

@@ -6,7 +6,7 @@ from normcal.answer import SOLVED, Answer, Check, Solution
 from normcal.errors import RequestError
 from normcal.layer import Elementwise, Reference
 from normcal.param import Param
-from normcal.recipe import Recipe
+from normcal.recipe import Recipe, computed
 from normcal.value import Value
 
 #: Where a saturation is looked for: its limit is reached if the function is the same at all of them.
@@ -32,9 +32,8 @@ class AlphaDropout(Recipe):
 
     def solve(self, layer, request, *, keep_prob, saturation):
         from normcal.numerics.balls import BALLS, Ball
-        from normcal.recipe import _row
 
-        row = _row(layer, request, {"forward"})
+        row = computed(layer, request, {"forward"})
         moments = [row.quantity(f"forward.{name}") for name in ("mean", "std")]
         if None in (moments[0].value, moments[1].value) or not moments[1].value:
             raise RequestError(f"{layer.spec} has no mean and std to keep at this input.", "; ".join(row.notes))
@@ -62,7 +61,8 @@ class AlphaDropout(Recipe):
             "errors: those of these moments and rounding",
         )
         return Answer(
-            f"recipe alpha-dropout: {layer.spec}, keep_prob {keep_prob:g}", SOLVED, (Solution(values, checks),), said,
+            f"recipe alpha-dropout: {layer.spec}, keep_prob {keep_prob:g}", SOLVED,
+            (Solution(values, checks, row.forward.error_kind),), said,
             data={"recipe": {"name": self.name, "spec": layer.spec, "keep_prob": keep_prob, "saturation": saturation}},
             references=tuple(map(str, self.references)), assumptions={"input": request.law.data()},
         )  # fmt: skip

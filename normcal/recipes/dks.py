@@ -5,7 +5,7 @@ from __future__ import annotations
 from normcal.errors import RequestError
 from normcal.param import Param
 from normcal.recipes import _shaping
-from normcal.recipes._shaping import BRANCH, DEPTH, MARTENS, SHORTCUT, Network, Shaping
+from normcal.recipes._shaping import BRANCH, DEPTH, LEAST, MARTENS, SHORTCUT, Network, Shaping
 from normcal.value import Value
 
 
@@ -32,8 +32,8 @@ class Dks(Shaping):
         network = Network(depth, branch, shortcut)
         options = {"depth": depth, "zeta": zeta, "branch": branch, "shortcut": shortcut, "slope": slope}
         if slope is None:
-            psi, where = network.local(zeta, 1.0, 1.0 + 2.0 * zeta, lambda s: network.maximum(1.0, lambda x: x * s))
-            asked = f"recipe dks: {layer.spec} in {where}, zeta {zeta:g}: C'(1) = {psi.value:.12g}"
+            psi = network.local(zeta, 1.0, lambda s: network.maximum(1.0, lambda x: x * s))
+            asked = f"recipe dks: {layer.spec} in {network}, zeta {zeta:g}: C'(1) = {psi.value:.12g}"
         else:
             psi, asked = Value(slope, 0.0), f"recipe dks: {layer.spec}, C'(1) = {slope:.12g}"
         wanted = {"forward.mean": 0.0, "forward.std": 1.0, "kernel.q_slope(1)": 1.0, "kernel.slope_at(1)": psi}
@@ -56,7 +56,7 @@ class Dks(Shaping):
         def output(shaped):
             return 1.0 / BALLS.sqrt(shaped.variance), Ball(0.0)
 
-        found = self.search(layer, conditions)
+        found = self.search(layer, conditions, max(psi.value - 1.0, LEAST))
         solutions = [self.solution(layer, request, self.values(layer, root, output), wanted) for root in found.roots]
         return solutions, [_shaping.descended(found)]
 

@@ -11,7 +11,7 @@ from normcal.errors import RequestError
 from normcal.param import Param
 from normcal.recipe import plain
 from normcal.recipes import _shaping
-from normcal.recipes._shaping import BRANCH, DEPTH, SHORTCUT, ZHANG, Network, Shaping
+from normcal.recipes._shaping import BRANCH, DEPTH, LEAST, SHORTCUT, ZHANG, Network, Shaping
 from normcal.solve import Axis
 from normcal.value import Value
 
@@ -52,8 +52,8 @@ class Tat(Shaping):
                 "Accepted: a smooth activation, or leaky_relu, for which TAT has a condition of its own.",
             )
         if curvature is None:
-            local, where = network.local(tau, 0.0, 2.0 * tau, lambda x: network.maximum(0.0, lambda c: c + x))
-            asked = f"recipe tat: {layer.spec} in {where}, tau {tau:g}: C''(1) = {local.value:.12g}"
+            local = network.local(tau, 0.0, lambda x: network.maximum(0.0, lambda c: c + x))
+            asked = f"recipe tat: {layer.spec} in {network}, tau {tau:g}: C''(1) = {local.value:.12g}"
         else:
             local, asked = Value(curvature, 0.0), f"recipe tat: {layer.spec}, C''(1) = {curvature:.12g}"
         solutions, said = self._smooth(layer, request, local)
@@ -79,7 +79,7 @@ class Tat(Shaping):
             def output(shaped, sign=sign):
                 return 1.0 / BALLS.sqrt(shaped.slope), sign * BALLS.sqrt(shaped.slope - shaped.variance)
 
-            found = self.search(layer, conditions)
+            found = self.search(layer, conditions, max(local.value, LEAST))
             for root in found.roots:
                 solutions.append(self.solution(layer, request, self.values(layer, root, output), wanted))
             said.append(f"mean {'above' if sign > 0 else 'below'} 0: {_shaping.descended(found)}")

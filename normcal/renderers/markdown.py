@@ -72,6 +72,8 @@ def _escaped(text: str) -> str:
     """Keep a cell from breaking the table; in a formula a bar is \\vert and a norm \\Vert."""
     if text.startswith("$"):
         return text.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+    if text.count("*") > 1:  # one alone is itself, two may mean italics
+        text = text.replace("*", r"\*")
     return text.replace("|", r"\|").replace("\n", " ")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from normcal.layer import DIRECTIONS
 from normcal import law as laws
+from normcal.layer import DIRECTIONS
 from normcal.quantity import JACOBIAN_FACTOR, QUANTITIES
 from normcal.result import (
     BOUND,
@@ -193,6 +193,7 @@ def _layer() -> dict[str, Any]:
             JACOBIAN_FACTOR: _NUMBER,
             f"{JACOBIAN_FACTOR}_error": _ERROR,
             "notes": _TEXTS,
+            "stages": _TEXTS,
             "gaussian": _ref("gaussian"),
         },
         "required": ["layer", "spec", "params", "forward", "backward", JACOBIAN_FACTOR, "notes"],

@@ -25,9 +25,13 @@ def written(path, *argv):
 def test_the_same_picture_is_the_same_bytes(suffix, tmp_path):
     first = written(tmp_path / f"a{suffix}", *SMALL)
     assert first == written(tmp_path / f"b{suffix}", *SMALL)
-    done = run(*SMALL, "-o", str(tmp_path / f"c{suffix}"))
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_another_process_writes_the_same_bytes(seed, tmp_path):
+    done = run(*SMALL, "-o", str(tmp_path / "x.svg"), env={"PYTHONHASHSEED": seed})
     assert done.returncode == 0
-    assert first == (tmp_path / f"c{suffix}").read_bytes()
+    assert (tmp_path / "x.svg").read_bytes() == written(tmp_path / "y.svg", *SMALL)
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])

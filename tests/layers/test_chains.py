@@ -321,6 +321,7 @@ def test_the_same_seed_gives_the_same_bits_whoever_draws(text):
         ("multiply(k=9) | relu", FORWARD, "tolerance-missed", "no standard error can be stated: multiply"),
         ("multiply(k=9) | tanh", FORWARD, "ok", ""),
         ("relu | relu", BACKWARD, "ok", ""),
+        ("rnn_cell(input_size=2, hidden_size=2) | tanh", BACKWARD, "ok", ""),
         ("softplus | layer_norm(group_size=4, eps=0)", FORWARD, "ok", ""),
     ],
 )
@@ -328,6 +329,13 @@ def test_a_moment_that_does_not_exist_under_the_true_law_is_no_number(text, dire
     found = estimated(text, direction, engine.AUTO, samples=50_000)
     assert (found.status, reason in found.reason) == (status, True), found.reason
     assert (found.std.value is None) == (status in ("undefined", "infinite"))
+
+
+def test_values_that_rounding_alone_makes_alike_are_no_atoms():
+    saturated = catalog.layer("tanh | identity | dropout(keep_prob=0.5)")
+    first, second, third = saturated._atoms(Normal(0.0, 100.0))
+    assert first == second == [] and [value for value, _ in third] == [0.0]
+    assert [value for value, _ in catalog.layer("relu6 | tanh")._atoms(Normal(0.0, 9.0))[0]] == [0.0, 6.0]
 
 
 # -- the Gaussian approximation ------------------------------------------------------------------
@@ -391,3 +399,47 @@ def test_counts_come_out_even_and_as_small_as_they_can_be(ports):
     for (before, behind), (m, n) in zip(itertools.pairwise(ports), itertools.pairwise(counts), strict=True):
         assert m * before[1] == n * behind[0]
     assert math.gcd(*counts) == 1
+
+
+# -- other laws of the input and of the gradient -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input": "laplace"},
+        {"input": "uniform(low=-2, high=3)"},
+        {"input": "student_t(df=7)"},
+        {"gradient_mean": 0.5},
+        {"correlation": 0.4, "mean": 0.3},
+        {"gradient_std": 3.0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("text", ["relu | tanh", "silu | dropout(keep_prob=0.8)"])
+def test_other_laws_reach_the_first_layer_and_the_last_one(text, options):
+    exact, sampled = (
+        pipeline.run(Request(engine=name, samples=20_000, **options), [catalog.layer(text)]).layers[0]
+        for name in ("quadrature", "monte-carlo")
+    )
+    for direction in DIRECTIONS:
+        mine, theirs = getattr(exact, direction), getattr(sampled, direction)
+        assert abs(mine.mean.value - theirs.mean.value) <= SIGMAS * theirs.mean.error + mine.mean.error
+        assert abs(mine.std.value - theirs.std.value) <= SIGMAS * theirs.std.error + mine.std.error
+
+
+def test_a_gradient_that_depends_on_the_input_needs_entries_that_belong_together():
+    with pytest.raises(RequestError, match="do not correspond"):
+        pipeline.run(Request(correlation=0.5), [catalog.layer("tanh | max_pool(kernel_size=2)")])
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.7, 0.0), (-1.5, 1e-3), (20.0, 1.0), (0.0, 40.0)])
+def test_extreme_inputs_leave_honest_errors(mean, std):
+    law = Normal(mean, std)
+    for text, direction in itertools.product(["leaky_relu | silu", "dropout | elu"], DIRECTIONS):
+        exact, sampled = (estimated(text, direction, name, law) for name in ("quadrature", "monte-carlo"))
+        for q in ("mean", "std"):
+            mine, theirs = getattr(exact, q), getattr(sampled, q)
+            if None not in (mine.error, theirs.error):
+                room = SIGMAS * theirs.error + mine.error + 1e-12 * abs(mine.value)
+                assert abs(mine.value - theirs.value) <= room

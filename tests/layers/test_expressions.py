@@ -369,3 +369,25 @@ def test_an_expression_that_cannot_be_a_layer_is_refused(spec, names, accepted):
     assert names in caught.value.message
     assert accepted in caught.value.hint
     assert len(str(caught.value)) < 600
+
+
+#: (expression, mean and std of the input, mean and std of the output), where conditions meet, nest or touch.
+BRANCHES = [
+    ("where(where(x < 0, -1.3 / (1 - x), 3) > -1.1, 1, 3)", (-2.0, 1.0), (1.0, 2.0), (-2 / 11, 0.0)),
+    ("where(x < 0, 1, where(x > 0, 1, 7))", (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)),
+    ("where(x >= 0, 1, 0) + where(x <= 0, 1, 0)", (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)),
+    ("1 / (1 + abs(sign(x)))", (0.0, 1.0), (0.5, 0.0), (0.0, 0.0)),
+    ("where(x > 0, 1, 0)", (0.3, 0.7), (0.0, 1.0), (0.0, math.inf)),
+    ("where(x > 0, 1, 0)", (1 / 3, 1.1), (0.0, 1.0), (0.0, math.inf)),
+]
+
+
+@pytest.mark.parametrize(("text", "law", "values", "between"), BRANCHES, ids=[f"{t}, {law}" for t, law, *_ in BRANCHES])
+def test_branches_that_meet_are_told_apart(text, law, values, between):
+    """The output is the first value, and with the second added where the input lies between two places."""
+    row = normcal.compute(f"expr('{text}')", mean=law[0], std=law[1], direction="forward").forward
+    low, high = (0.5 * math.erfc((law[0] - end) / (law[1] * math.sqrt(2))) for end in between)
+    share = high - low
+    assert abs(row.mean.value - values[0] - values[1] * share) <= row.mean.error + 1e-15
+    std = values[1] * math.sqrt(share * (1 - share))
+    assert abs(row.std.value - std) <= row.std.error + 1e-14

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from normcal.errors import RequestError, Unsupported
-from normcal.layers._window_axes import Parts, Strip
+from normcal.layers._window_axes import Parts, Ring, Strip, common
 from normcal.layers._windows import MOST_SIMULATED, Flag, Grid, Windows, check_size, per_dimension
 
 CASES = [
@@ -230,3 +230,20 @@ def test_a_flag_understands_yes_and_capitals(word):
     for wrong in ("perhaps", True, 1, None):
         with pytest.raises(RequestError, match="ceil_mode"):
             flag.accept(wrong, "layer")
+
+
+@pytest.mark.parametrize(
+    ("rings", "sides"),
+    [
+        ([Ring(3, 1), Ring(3, 1)], [9, 9]),
+        ([Ring(3, 1), Ring(2, 2)], [8, 8]),
+        ([Ring(3, 2), Ring(2, 1)], [10, 5]),
+        ([Ring(2, 2), Ring(2, 2)], [4, 2]),
+        ([Ring(3, 1, dilation=2), Ring(1, 1), Ring(3, 3)], [15, 15, 15]),
+    ],
+    ids=str,
+)
+def test_windows_of_windows_lie_on_rings_that_fit_and_meet_themselves_on_none(rings, sides):
+    assert common(rings) == sides
+    for before, behind, ring in zip(sides, [*sides[1:], 0], rings, strict=True):
+        assert before % ring.stride == 0 and behind in (0, before // ring.stride)

@@ -44,10 +44,12 @@ PLACES = {
         lambda x, m: m.where(m.abs(x) > 7.0, 0.0, m.where(m.sin(x) > 0.0, 1.0, -1.0)),
         [], [-7.0, -2 * math.pi, -math.pi, 0.0, math.pi, 2 * math.pi, 7.0], [],
     ),
-    "floor": (lambda x, m: m.where(m.abs(x) > 1.2, 0.0, m.floor(2.0 * x)), [], [-1.2, -1.0, -0.5, 0.0, 0.5, 1.0, 1.2], []),
+    "floor": (
+        lambda x, m: m.where(m.abs(x) > 1.2, 0.0, m.floor(2.0 * x)), [], [-1.2, -1.0, -0.5, 0.0, 0.5, 1.0, 1.2], [],
+    ),
     "closed-condition": (lambda x, m: m.where(m.floor(x) >= 0.0, 1.0, 0.0), [], [0.0], []),
     "two-conditions-at-once": (
-        lambda x, m: m.where(x > 0.0, 1.0, m.where(0.0 > x, -1.0, 0.0)), [], [0.0], [],
+        lambda x, m: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, 0.0)), [], [0.0], [],
     ),
     "touching-condition": (lambda x, m: m.where(x * x > 0.0, x, 3.0), [], [], []),
     "abs-of-a-square": (lambda x, m: m.abs(x * x), [], [], []),
@@ -90,10 +92,16 @@ def test_what_cannot_be_resolved_is_said(f):
     assert found(f).trouble
 
 
+def spike(x, m):
+    """Return a peak of height 1 and width 1e-4."""
+    u = 1e4 * (x - 0.3)
+    return m.exp(-(u * u))
+
+
 NARROW = {
     "steep": (lambda x, m: m.tanh(1e8 * x), 0.0, 0.99999999601057711),
-    "spike": (lambda x, m: m.exp(-(1e4 * (x - 0.3)) * (1e4 * (x - 0.3))), 6.7599230066356601e-05, 0.0069134148133449309),
-    "spike-on-a-slope": (lambda x, m: 1e-9 * x + m.exp(-(1e4 * (x - 0.3)) * (1e4 * (x - 0.3))), 6.7599230066356601e-05, None),
+    "spike": (spike, 6.7599230066356601e-05, 0.0069134148133449309),
+    "spike-on-a-slope": (lambda x, m: 1e-9 * x + spike(x, m), 6.7599230066356601e-05, None),
     "pole-beside-the-line": (lambda x, m: 1.0 / (1.0 + 1e8 * x * x), 0.00012532141435817375, None),
     "fast-sine": (lambda x, m: m.sin(100.0 * x), 0.0, math.sqrt(0.5)),
     "flat-far-out": (lambda x, m: m.exp(-m.exp(x)), None, None),
@@ -156,6 +164,14 @@ def test_infinite_is_claimed_where_it_is_true_and_only_there(case):
     f, forward, backward = case
     assert bool(infinite(f, Normal(), FORWARD)) is forward
     assert bool(infinite(f, Normal(), BACKWARD)) is backward
+
+
+@pytest.mark.parametrize("law", [Normal(3.0, 0.01), Normal(1e6, 1.0)], ids=str)
+def test_what_is_infinite_is_so_however_far_out_the_singular_point_lies(law):
+    assert infinite(lambda x, m: 1.0 / x, law, FORWARD)
+    assert infinite(lambda x, m: 1.0 / (x - 0.3), law, FORWARD)
+    assert not infinite(lambda x, m: m.where(x > 2.0, 1.0 / x, x), law, FORWARD)
+    assert not infinite(lambda x, m: 1.0 / (1.0 + x * x), law, BACKWARD)
 
 
 def test_growth_is_judged_against_the_law():

@@ -30,17 +30,12 @@ def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
 
 
-def softplus(x):
-    return mp.log1p(mp.exp(-abs(x))) + max(x, 0)
-
-
 #: spec: (f, f')
 SMOOTH = {
     "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
     "sigmoid": (sigmoid, lambda x: sigmoid(x) * sigmoid(-x)),
     "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x))),
     "gelu": (lambda x: x * Phi(x), lambda x: Phi(x) + x * phi(x)),
-    "softplus": (softplus, sigmoid),
 }
 CORRELATIONS = ("-0.875", "-0.25", "0.5", "0.9375", "0.9990234375")
 #: (mean, std)
