@@ -31,7 +31,8 @@ def compute(spec: str | Layer | Callable, **options: Any) -> LayerResult:
     spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, a layer from ``normcal.catalog.layer(SPEC)``, or a function
         of an array of NumPy, PyTorch or JAX; Python code that a SPEC names is loaded.
     options: those of the command line: ``mean``, ``std``, ``direction``, ``engine``, ``tol``,
-        ``input``, ``gradient_mean``, ``gradient_std``, ``correlation``, ``samples``, ``seed``, ``sampler``, ``rtol``, ``workers``, ``executor``, ``cluster``.
+        ``input``, ``gradient_mean``, ``gradient_std``, ``correlation``, ``samples``, ``seed``, ``sampler``, ``rtol``,
+        ``workers``, ``executor``, ``cluster``.
 
     Returns
     -------

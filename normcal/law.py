@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from normcal import discover
 from normcal.errors import RequestError, Unsupported, unknown
+from normcal.tails import NORMAL, Tail
 
 if TYPE_CHECKING:
     from normcal.layer import Component
@@ -57,6 +58,8 @@ class Law:
     normal: ClassVar[bool] = False
     #: Whether it is that of recorded values, which ``blocks`` yields.
     recorded: ClassVar[bool] = False
+    #: How its density falls off, which decides what moments exist.
+    tail: Tail = NORMAL
     mean: float
     std: float
     gradient: Gradient = PLAIN
@@ -93,6 +96,10 @@ class Law:
     def data(self) -> dict:
         """Return what an output says of the law: plain JSON by key."""
         raise NotImplementedError
+
+    def written(self) -> str:
+        """Return the law as messages name it."""
+        return str(self)
 
     @property
     def identity(self) -> dict:

@@ -280,7 +280,12 @@ def test_monte_carlo_shares_no_formula_with_the_engines_that_it_witnesses(path):
     )
 
 
-@pytest.mark.parametrize("folder", ["canvases", "commands", "layers", "engines", "executors", "recipes", "renderers", "samplers"])
+PLUG_INS = (
+    "canvases", "commands", "engines", "executors", "frameworks", "laws", "layers", "recipes", "renderers", "samplers",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", PLUG_INS)
 def test_no_list_of_plug_ins_is_written_by_hand(folder):
     names = {path.stem for path in (ROOT / "normcal" / folder).glob("*.py") if not path.stem.startswith("_")}
     assert not imports(ROOT / "normcal" / folder / "__init__.py")

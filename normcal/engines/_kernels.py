@@ -75,30 +75,30 @@ def times_z(component: Component) -> Component:
     return replace(component, f=lambda z, m: f(z, m) * z)
 
 
+@np.errstate(all="ignore")
 def mean(component: Component) -> Ball:
     """Return E g of a standardised component."""
-    with np.errstate(all="ignore"):
-        return integrated([(FORWARD, component)], STANDARD)[0][0]
+    return integrated([(FORWARD, component)], STANDARD)[0][0]
 
 
+@np.errstate(all="ignore")
 def squares(components: Sequence[Component]) -> list[Ball]:
     """Return E g^2 of standardised components, computed together: the means of squared slopes, g standing for f'."""
-    with np.errstate(all="ignore"):
-        found = integrated([(BACKWARD, replace(c, slope=c.f)) for c in components], STANDARD)
+    found = integrated([(BACKWARD, replace(c, slope=c.f)) for c in components], STANDARD)
     return [root.square() for root in found]
 
 
 # --- jumps ---
 
 
+@np.errstate(all="ignore")
 def jumps(component: Component) -> list[tuple[Ball, Ball]]:
     """Return (z, how much g jumps) of each kink within reach; a jump that may be none is a ball around 0."""
     if not component.kinks:
         return []
-    with np.errstate(all="ignore"):
-        batch = _first(component, (VALUE, SLOPE))
-        panels = batch.measure.panels
-        found, kinked = panels.jumps(batch.values[VALUE], batch.values[SLOPE]), batch.kinked[0]
+    batch = _first(component, (VALUE, SLOPE))
+    panels = batch.measure.panels
+    found, kinked = panels.jumps(batch.values[VALUE], batch.values[SLOPE]), batch.kinked[0]
     edges = np.atleast_2d(panels.edges)[0, 1:-1][kinked]
     radii = np.atleast_2d(panels.radii)[0, 1:-1][kinked]
     mid, rad = found.mid[0][kinked], found.rad[0][kinked]
@@ -115,15 +115,15 @@ def _first(component: Component, results: tuple[int, ...]) -> Batch:
 # --- Hermite coefficients ---
 
 
+@np.errstate(all="ignore")
 def coefficients(component: Component, most: int) -> Ball:
     """Return the Hermite coefficients 0 .. ``most`` of a standardised component as a ball of an array."""
-    with np.errstate(all="ignore"):
-        batch = _first(component, (VALUE,))
-        for left in range(ROUNDS, 0, -1):
-            found, coarse = _coefficients(batch, most)
-            if not coarse.any() or left == 1 or len(batch.measure.panels) >= _MOST_PANELS:
-                break
-            ((_, batch),) = batch.halved(np.array([0]), coarse[None])
+    batch = _first(component, (VALUE,))
+    for left in range(ROUNDS, 0, -1):
+        found, coarse = _coefficients(batch, most)
+        if not coarse.any() or left == 1 or len(batch.measure.panels) >= _MOST_PANELS:
+            break
+        ((_, batch),) = batch.halved(np.array([0]), coarse[None])
     return found
 
 
@@ -153,6 +153,7 @@ def _hermite_at(edges: bytes, radii: bytes, most: int) -> Ball:
 # --- Mehler's series ---
 
 
+@np.errstate(all="ignore")
 def series(found: Ball, square: Ball, c: Ball, order: int = 0) -> Ball:
     r"""Return :math:`\sum_k k(k-1)\cdots(k-order+1)\,a_k^2 c^{k-order}` from coefficients and E g^2, tail allowed for.
 
@@ -202,14 +203,14 @@ def _largest_factor(size: float, count: int, order: int) -> float:
 # --- nested quadrature ---
 
 
+@np.errstate(all="ignore")
 def nested(component: Component, c: float, square: float, deltas: Sequence[tuple[Ball, Ball]] = ()) -> Ball:
     """Return E[g(u) g(v)] at correlation c by the semigroup at the nodes of an outer integral.
 
     ``square`` is about E g^2: what panels may leave unresolved is measured by it. ``deltas`` are (z, weight) of point
     masses that g has beside its values, as the derivative of a function that jumps; not for |c| = 1.
     """
-    with np.errstate(all="ignore"):
-        return _Nested(component, c, square, deltas).total()
+    return _Nested(component, c, square, deltas).total()
 
 
 class _Nested:

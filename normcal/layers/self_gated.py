@@ -73,7 +73,7 @@ class GELU(Elementwise):
         from normcal.layers._arc_cosine import centred
         from normcal.layers._probit import two_pi
 
-        # E[u v Phi(u) Phi(v)] by Stein's lemma, with P = E Phi(u) Phi(v), R = E phi(u) phi(v): p P + q^2 R + p^2 R (1-q)/(1+q)
+        # by Stein's lemma, with P = E Phi(u) Phi(v), R = E phi(u) phi(v): p P + q^2 R + p^2 R (1 - q)/(1 + q)
         centred(mean)
         q = std * std
         p, wide = c * q, q + 1.0

@@ -118,7 +118,8 @@ class Discs:
         x = disc(x)
         mid = np.exp(x.mid)
         wide = np.exp(x.mid + x.rad) + mid  # far left of 0 a wide disc still ends there
-        return Disc(mid, np.where(x.rad < 1.0, mid * np.expm1(x.rad), wide) + OWN * mid)
+        own = np.where((x.mid == 0.0) & (x.rad == 0.0), 0.0, OWN * mid)  # exp(0) is 1
+        return Disc(mid, np.where(x.rad < 1.0, mid * np.expm1(x.rad), wide) + own)
 
     def expm1(self, x):
         x = disc(x)

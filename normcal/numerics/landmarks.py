@@ -119,6 +119,7 @@ class _Search:
         self.mean, self.std = 0.5 * low + 0.5 * high, (0.5 * high - 0.5 * low) / REACH
         self.places = list(self.runner.watched)
         self.found = Landmarks()
+        self.noted: set[tuple[int, float]] = set()
         self.done = Pieces.fresh(np.zeros(0), np.zeros(0), len(self.places))
         self.roots: list[tuple[int, float, float, np.ndarray]] = []  # condition, place, radius, what was known there
 
@@ -147,6 +148,7 @@ class _Search:
     def _round(self, pieces: Pieces) -> Pieces:
         """Look at new pieces; return those that take their place."""
         value, slope, seen = self.runner.run(pieces.centre, pieces.reach, pieces.known, pieces.width)
+        self.noted = set()
         pieces.see(value, slope, self._mass(pieces))
         settled, rooted = np.zeros(len(pieces), bool), np.full(len(pieces), -1)
         matters = self._loud(pieces, self.done.and_more(pieces), undecided=True)
@@ -249,6 +251,11 @@ class _Search:
                 inner = _levels(*ends)
                 levels[k] = inner[len(inner) // 2] if inner else np.round(ends[0])
         at = self._bisected(found.left, found.right, rows, levels)
+        again = np.array([self._removed(rows[k], at[k], found.known[:, k]) for k in range(len(rows))])
+        if again.any():
+            rest = rooted.copy()
+            rest[members[again]] = -1
+            return found.of(again).and_more(self._cut_at_roots(pieces, rest))
         radii = self._radii(rows, at, levels, found.known)
         self.roots += [
             (int(row), float(x), float(rad), found.known[:, k].copy())
@@ -257,6 +264,19 @@ class _Search:
         poles = np.array([self.runner.watched[self.places[row]].kind == "pole" for row in rows])
         graded = [self._around(found.of(np.array([k])), rows[k], at[k], radii[k]) for k in np.flatnonzero(poles)]
         return functools.reduce(Pieces.and_more, graded, self._apart(found, rows, at, poles))
+
+    def _removed(self, row: int, x: float, known: np.ndarray) -> bool:
+        """Return whether a zero of a denominator is one of the numerator too, and is noted from now on."""
+        place = self.places[row]
+        if self.runner.watched[place].kind != "pole":
+            return False
+        if x in self.runner.removable.get(place, []):
+            return (place, x) in self.noted  # later on, it is something else that has no bound there
+        if not self.runner.both_vanish(place, float(x), known):
+            return False
+        self.runner.removable.setdefault(place, []).append(float(x))
+        self.noted.add((place, x))
+        return True
 
     def _apart(self, pieces: Pieces, rows, at, poles) -> Pieces:
         """Return the two sides of each root, with what is known of the condition there."""

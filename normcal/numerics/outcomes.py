@@ -71,6 +71,8 @@ class Runner:
 
     def __init__(self, program: Program) -> None:
         self.program, self.broad = program, math.inf
+        #: Quotients by their place, with where their numerator and denominator are both 0.
+        self.removable: dict[int, list[float]] = {}
         self.watched = watched_in(program)
         self.rows = {place: row for row, place in enumerate(self.watched)}
         self.duals = Duals(DISCS)
@@ -83,6 +85,7 @@ class Runner:
         for place, (name, *operands) in enumerate(self.program.code, 1):
             slots[place] = self._step(place, name, operands, slots)
             self._break(place, operands)
+        self.slots = slots
         result = slots[self.program.results[0]]
         value, slope = (result.value, result.slope) if isinstance(result, Dual) else (result, 0.0)
         return self._full(value), self._full(slope), self.seen
@@ -139,7 +142,36 @@ class Runner:
             return self._floored(place, args[0], self._outcome(place, slots))
         if name in _POLES:
             self._outcome(place, slots)
+        if place in self.removable and all(map(_varies, args)):
+            return self._quotient(*args, self.removable[place], slots[0].value)
         return self._plain(name, args)
+
+    def _quotient(self, a: Dual, b: Dual, places: list[float], x: Disc) -> Dual:
+        r"""Return a/b where both are 0 at some places: there it lies in the discs of a'/b', by the mean value theorem.
+
+        The slope is Cauchy's bound for three quarters of the disc.
+        """
+        plain, ratio = a / b, disc(a.slope) / disc(b.slope)
+        value, slope = self._full(plain.value), self._full(plain.slope)
+        around = functools.reduce(np.logical_or, [abs(x.mid - at) <= x.rad for at in places])
+        off = abs(value.mid - ratio.mid) + ratio.rad
+        steep = abs(slope.mid) + 8.0 * off / np.where(x.rad > 0.0, x.rad, 1.0)
+        around = around & (off < np.inf) & (x.rad > 0.0)
+        return Dual(
+            Disc(value.mid, np.where(around, off, value.rad)), Disc(slope.mid, np.where(around, steep, slope.rad))
+        )
+
+    def both_vanish(self, place: int, x: float, known: np.ndarray) -> bool:
+        """Return whether numerator and denominator of a quotient are exactly 0 at ``x``, and the latter but once."""
+        name, *operands = self.program.code[place - 1]
+        if name != "/":
+            return False
+        self.run(np.array([x]), 0.0, known[:, None])
+        parts = [self.slots[k] for k in operands]
+        if not all(map(_varies, parts)):
+            return False
+        none = all(bool(np.all((disc(p.value).mid == 0.0) & (disc(p.value).rad == 0.0))) for p in parts)
+        return none and bool(np.all(disc(parts[1].slope).lower > 0.0))
 
     def _floored(self, place: int, argument, value):
         if not _varies(argument):

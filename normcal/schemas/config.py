@@ -33,7 +33,7 @@ _EXPRESSION = {
 }  # fmt: skip
 _LAYER = {
     "anyOf": [{"type": "string", "description": _UNQUOTED}, _EXPRESSION],
-    "description": "Accepted: text; quote it where YAML reads something else; or a mapping such as {expr: x * tanh(x)}.",
+    "description": "Accepted: text; quote it where YAML reads something else; or a mapping such as {expr: x*tanh(x)}.",
 }
 _SPECS = {
     "type": "array",

@@ -117,6 +117,29 @@ def test_what_is_narrow_is_not_missed(case):
         assert exact is None or abs(mine.mid - exact) <= mine.rad + 1e-15 * abs(exact)
 
 
+#: name -> (function, mean, std) of quotients whose numerator and denominator vanish together
+REMOVABLE = {
+    "sin(x)/x": (lambda x, m: m.sin(x) / x, 0.85562439189214880317, 0.17850085417192018101),
+    "tanh(x)/x": (lambda x, m: m.tanh(x) / x, 0.8219985643821087179, 0.1669700740390461),
+    "(exp(x)-1)/x": (lambda x, m: (m.exp(x) - 1.0) / x, 1.1949576619102276282, 0.74051527743324112438),
+}
+
+
+@pytest.mark.parametrize("case", REMOVABLE.values(), ids=REMOVABLE)
+def test_a_quotient_of_two_zeros_is_no_pole(case):
+    f, mean, std = case
+    places = found(f)
+    assert not places.trouble and not places.edges
+    its_mean, its_std, _ = moments(f)
+    assert abs(its_mean.mid - mean) <= its_mean.rad + 1e-15 and its_mean.rad < 1e-10
+    assert abs(its_std.mid - std) <= its_std.rad + 1e-15
+
+
+@pytest.mark.parametrize("offset", [1e-17, 1e-8])
+def test_a_quotient_of_nearly_two_zeros_is_one(offset):
+    assert infinite(lambda x, m: (x - offset) / x, Normal(), FORWARD)
+
+
 def absolute_moment(p):
     """Return E |Z|^p."""
     return 2.0 ** (p / 2.0) * math.gamma((p + 1.0) / 2.0) / math.sqrt(math.pi)
