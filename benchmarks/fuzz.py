@@ -1,37 +1,35 @@
 """``python -m benchmarks.fuzz``: a coverage-guided fuzzer of what users type: expressions and SPECs.
 
-Texts that reach a pair of lines, one behind the other, that none reached before are kept and bred from: mutated by
-characters and by words of the grammar, and spliced with one another. Each is read, and what is read is built and run
-on a few numbers. Anything but a refusal is a finding: another exception, a text that takes longer than a second, memory
-that grows. An audit hook watches that nothing is executed, imported or opened on a text's behalf.
+Atheris (libFuzzer) breeds texts from the seeds and the words of the grammar, and keeps those that reach something new.
+Each is read, and what is read is built and run on a few numbers. Anything but a refusal is a finding: another exception,
+a message without end, a text that takes long, memory that grows. An audit hook watches that nothing is executed, imported
+or opened on a text's behalf. Needs the extra ``normcal[benchmarks]``.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import random
+import pathlib
 import re
+import subprocess
 import sys
-import time
-import traceback
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 
-#: Seconds that one text may take, and bytes that reading one may hold at its peak.
-LONGEST, LARGEST = 1.0, 64_000_000
-#: Layers that one text may stand for here.
-MOST_LAYERS = 50
-#: How long a text may become.
-MOST_CHARACTERS = 6_000
-MOST_FINDINGS = 20
+#: Seconds that one text may take, megabytes that the whole program may hold, bytes of a text.
+LONGEST, LARGEST, MOST_BYTES = 5, 1_000, 6_000
+#: Layers that one text may stand for here, and characters of a refusal.
+MOST_LAYERS, MOST_SAID = 50, 2_000
 #: What the interpreter does on a text's behalf that nobody asked for; ``compile`` makes the tree.
 BARRED = ("exec", "open", "import", "os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pickle.")
+#: What reads texts, and is watched for new paths.
+READERS = ["normcal.expression", "normcal.spec", "normcal.param", "normcal.catalog", "normcal.layers"]
 _WORDS = r"""
 x y a 1 2.5 1e-3 9**9**9 1e308 + - * / ** ( ) , < > <= == where( tanh( max( abs( log( sqrt( floor( elu(x,alpha= pi nan
 lambda __import__ None = [ ] 0:1:5 :log | expr( relu gated(activation= m.n:f 0x1f 1_000 1j inf 0.1 ((( ))) --- name=
 kinks= ~ *_pool ? " ' \
 """
-WORDS = (*re.findall(r"\S+", _WORDS), " and ", " or ", "not ", " if ", " else ", "\n", "\0", "é", "\ud800")
+WORDS = (*re.findall(r"\S+", _WORDS), " and ", " or ", "not ", " if ", " else ", "\n", "\0", "é")
 SEEDS = {
     "expression": (
         "x * tanh(softplus(x))", "where(x > 0, x, a * expm1(x))", "a * sigmoid(b)", "clip(x, -1, 1)**3",
@@ -41,7 +39,7 @@ SEEDS = {
     "spec": (
         "relu", "leaky_relu(negative_slope=0.2)", "max_pool(kernel_size=(3, 2), ndim=2)", "elu(alpha=[0.5, 1])",
         'expr("a * x", a=1.3, name=mine)', "elu(alpha=1e-3:1:31:log)", "gated(activation=expr('tanh(x)'))",
-        "polynomial(coefficients=(0, 1, 0.5))",
+        "polynomial(coefficients=(0, 1, 0.5))", "relu | dropout(keep_prob=0.9) | max_pool(kernel_size=2)",
     ),
 }  # fmt: skip
 
@@ -80,163 +78,6 @@ def read_spec(text: str) -> None:
 TARGETS: dict[str, Callable[[str], None]] = {"expression": read_expression, "spec": read_spec}
 
 
-def _peak() -> int:
-    """Return the most memory that this process ever held, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-class Coverage:
-    """The pairs of lines that followed one another in the modules that read texts."""
-
-    modules = tuple(
-        f"normcal/{name}.py"
-        for name in ("expression", "spec", "param", "layers/expressions", "layers/_written", "layers/_several")
-    )
-
-    def __init__(self) -> None:
-        self.seen: set[tuple] = set()
-        self.found: set[tuple] = set()
-
-    def run(self, work: Callable[[str], None], text: str) -> bool:
-        """Run, and return whether there was anything new; what is raised is passed on."""
-        self.found = set()
-        sys.settrace(self._call)
-        try:
-            work(text)
-        finally:
-            sys.settrace(None)
-            new = not self.found <= self.seen
-            self.seen |= self.found
-            self.new = new
-        return new
-
-    def _call(self, frame, event, arg):
-        path = frame.f_code.co_filename.replace("\\", "/")
-        if not path.endswith(self.modules):
-            return None
-        code, last = frame.f_code, [0]
-
-        def line(frame, event, arg):
-            self.found.add((code, last[0], frame.f_lineno))
-            last[0] = frame.f_lineno
-            return line
-
-        return line
-
-
-class Fuzzer:
-    """A population of texts for one target."""
-
-    def __init__(self, name: str, seed: int) -> None:
-        self.name, self.work, self.draw = name, TARGETS[name], random.Random(seed)
-        self.coverage, self.texts = Coverage(), []
-        self.findings: dict[str, str] = {}
-        self.runs = self.refused = 0
-        self.base = _peak()
-        for text in SEEDS[name]:
-            self.try_one(text)
-
-    def try_one(self, text: str) -> None:
-        """Run one text; keep it where it is new, note it where it is wrong."""
-        from normcal.errors import NormcalError
-
-        self.runs += 1
-        started, self.coverage.new = time.perf_counter(), False
-        try:
-            self.coverage.run(self.work, text)
-        except NormcalError as error:
-            self.refused += 1
-            if len(str(error)) > 2_000:
-                self.note(f"a message without end: {str(error)[:200]} ...", text)
-        except Exception as problem:  # whatever it is, it is what is looked for
-            where = traceback.extract_tb(problem.__traceback__)[-1]
-            self.note(f"{type(problem).__name__} at {where.filename}:{where.lineno}: {problem}"[:300], text)
-        if time.perf_counter() - started > LONGEST and self.slow(text):
-            self.note("takes too long", text)
-        if _peak() - self.base > LARGEST:
-            self.base = _peak()
-            self.note("takes too much memory", text)
-        if self.coverage.new:
-            self.texts.append(text)
-
-    def slow(self, text: str) -> bool:
-        """Whether a text takes long without the tracing, too."""
-        from normcal.errors import NormcalError
-
-        started = time.perf_counter()
-        with contextlib.suppress(NormcalError):
-            self.work(text)
-        return time.perf_counter() - started > LONGEST
-
-    def note(self, what: str, text: str) -> None:
-        key = what.partition(": ")[0]
-        if key not in self.findings and len(self.findings) < MOST_FINDINGS:
-            self.findings[key] = f"{what}\n    {text!r}"[:1_500]
-
-    def bred(self) -> str:
-        """Return a text made of those that are kept, the newer ones more often."""
-        draw = self.draw
-        text = self.texts[max(draw.randrange(len(self.texts)), draw.randrange(len(self.texts)))]
-        for _ in range(draw.choice((1, 1, 1, 2, 5))):
-            text = draw.choice(_MUTATIONS)(text, draw, self.texts)
-        return text[:MOST_CHARACTERS]
-
-
-def _place(text: str, draw: random.Random) -> int:
-    return draw.randint(0, len(text))
-
-
-def _insert(text: str, draw: random.Random, texts: list[str]) -> str:
-    k = _place(text, draw)
-    return text[:k] + draw.choice(WORDS) + text[k:]
-
-
-def _replace(text: str, draw: random.Random, texts: list[str]) -> str:
-    k = _place(text, draw)
-    return text[:k] + draw.choice(WORDS) + text[k + draw.randint(1, 4) :]
-
-
-def _delete(text: str, draw: random.Random, texts: list[str]) -> str:
-    k = _place(text, draw)
-    return text[:k] + text[k + draw.randint(1, 6) :]
-
-
-def _character(text: str, draw: random.Random, texts: list[str]) -> str:
-    k = _place(text, draw)
-    return text[:k] + chr(draw.choice((draw.randint(0, 127), draw.randint(0, 0x10FFFF)))) + text[k + 1 :]
-
-
-def _splice(text: str, draw: random.Random, texts: list[str]) -> str:
-    other = draw.choice(texts)
-    return text[: _place(text, draw)] + other[_place(other, draw) :]
-
-
-def _repeat(text: str, draw: random.Random, texts: list[str]) -> str:
-    k = _place(text, draw)
-    return text[:k] + text[k : k + draw.randint(1, 8)] * draw.choice((2, 3, 50, 700)) + text[k:]
-
-
-def _nest(text: str, draw: random.Random, texts: list[str]) -> str:
-    return draw.choice(("({})", "tanh({})", "-({})", "where({} > 0, {}, {})", "{} + {}")).replace("{}", text)
-
-
-def _exchange(text: str, draw: random.Random, texts: list[str]) -> str:
-    """Put a part of another text, whole with its parentheses, in the place of one."""
-    parts, others = list(_PART.finditer(text)), _PART.findall(draw.choice(texts))
-    if not parts or not others:
-        return text
-    part = draw.choice(parts)
-    return text[: part.start()] + draw.choice(others) + text[part.end() :]
-
-
-_PART = re.compile(r"\w*\((?:[^()]|\([^()]*\))*\)|[\w.]+|[-+*/<>]+")
-_MUTATIONS = (_exchange, _exchange, _exchange, _insert, _insert, _replace, _delete, _character, _splice, _repeat, _nest)
-
-
 class Watch:
     """An audit hook: what the interpreter is asked to do while a text is read."""
 
@@ -251,44 +92,86 @@ class Watch:
 
     def _innocent(self, event: str, args) -> bool:
         """Whether it is the program's own: a module of its own that is read when it is first asked for."""
-        return (
-            event == "import" and str(args[0]).partition(".")[0] in sys.stdlib_module_names | {"numpy", "normcal"}
-        ) or (event in ("open", "exec", "os.listdir", "os.scandir") and any(frame_is_import()))
+        if event == "import":
+            return str(args[0]).partition(".")[0] in sys.stdlib_module_names | {"numpy", "normcal"}
+        return event in ("open", "exec", "os.listdir", "os.scandir") and any(_loading())
 
 
-def frame_is_import():
+def _loading() -> Iterator[bool]:
     """Yield whether each frame below belongs to the import system, or to the listing of the program's own folders."""
     frame = sys._getframe(2)
     while frame:
-        yield "importlib" in frame.f_code.co_filename or frame.f_code.co_filename.endswith(
-            ("discover.py", "linecache.py", "catalog.py")
-        )
+        path = frame.f_code.co_filename
+        yield "importlib" in path or path.endswith(("discover.py", "linecache.py", "catalog.py"))
         frame = frame.f_back
 
 
+def tried(work: Callable[[str], None], watch: Watch, text: str) -> None:
+    """Run one text; raise for whatever is neither an answer nor a refusal."""
+    from normcal.errors import NormcalError
+
+    watch.on = True
+    try:
+        work(text)
+    except NormcalError as error:
+        if len(str(error)) > MOST_SAID:
+            raise AssertionError(f"a message without end: {str(error)[:200]} ...") from None
+    finally:
+        watch.on = False
+    if watch.caught:
+        raise AssertionError(f"the interpreter was asked for: {', '.join(sorted(watch.caught))}")
+
+
+def fuzz(name: str, seconds: int, seed: int) -> None:
+    """Fuzz one target in this process, which ends with it: 0 where nothing was found."""
+    import atheris
+
+    with atheris.instrument_imports(include=READERS):
+        for module in READERS:
+            __import__(module)
+        for text in SEEDS[name]:
+            TARGETS[name](text)  # imports what it needs, before anybody watches
+    watch = Watch()
+
+    def one(data: bytes) -> None:
+        tried(TARGETS[name], watch, data.decode("utf-8", "surrogateescape"))
+
+    with tempfile.TemporaryDirectory() as folder:
+        atheris.Setup([sys.argv[0], *_options(pathlib.Path(folder), name, seconds, seed)], one)
+        atheris.Fuzz()
+
+
+def _options(folder: pathlib.Path, name: str, seconds: int, seed: int) -> list[str]:
+    """Return what libFuzzer is told, its seeds and words written to a folder."""
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for number, text in enumerate(SEEDS[name]):
+        (corpus / str(number)).write_text(text, encoding="utf-8")
+    words = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in WORDS)
+    (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
+    limits = [f"-timeout={LONGEST}", f"-rss_limit_mb={LARGEST}", f"-max_len={MOST_BYTES}"]
+    run = [f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={folder}/", "-print_final_stats=1"]
+    return [*limits, *run, f"-dict={folder / 'words'}", str(corpus)]
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Fuzz until the time is up; 0 where nothing was found, else 1 with every kind of finding once."""
+    """Fuzz each target in a process of its own until the time is up; 0 where nothing was found, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long, over all targets  [default: 60]")
-    parser.add_argument("--seed", type=int, default=0, help="of the mutations  [default: 0]")
-    parser.add_argument("--only", choices=TARGETS, nargs="+", default=list(TARGETS), help="what is fuzzed")
+    parser.add_argument("--seconds", type=int, default=30, help="how long, each target  [default: 30]")
+    parser.add_argument("--seed", type=int, default=1, help="of the mutations  [default: 1]")
+    parser.add_argument("--only", choices=TARGETS, help="fuzz this target alone, in this process")
     options = parser.parse_args(argv)
-    watch, fuzzers = Watch(), [Fuzzer(name, options.seed) for name in options.only]
-    watch.on, end = True, time.monotonic() + options.seconds
-    while time.monotonic() < end:
-        for fuzzer in fuzzers:
-            fuzzer.try_one(fuzzer.bred())
-    watch.on = False
-    for fuzzer in fuzzers:
-        print(
-            f"{fuzzer.name}: {fuzzer.runs:,} texts, {fuzzer.refused:,} refused, {len(fuzzer.texts):,} kept, "
-            f"{len(fuzzer.coverage.seen):,} pairs of lines, {len(fuzzer.findings)} findings"
-        )
-        for finding in fuzzer.findings.values():
-            print(f"  {finding}")
-    for event in sorted(watch.caught):
-        print(f"the interpreter was asked for: {event}")
-    return int(any(fuzzer.findings for fuzzer in fuzzers) or bool(watch.caught))
+    if options.only:
+        fuzz(options.only, options.seconds, options.seed)
+    found = 0
+    for name in TARGETS:
+        command = [sys.executable, "-m", "benchmarks.fuzz", f"--seconds={options.seconds}", f"--seed={options.seed}"]
+        done = subprocess.run([*command, "--only", name], capture_output=True, text=True, errors="replace")
+        said = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stderr))
+        verdict = "nothing found" if done.returncode == 0 else done.stderr[-4_000:]
+        print(f"{name}: {said.get('number_of_executed_units', 'no')} texts, {verdict}", flush=True)
+        found += done.returncode != 0
+    return int(found > 0)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ def compute(spec: str | Layer | Callable, **options: Any) -> LayerResult:
 
     Parameters
     ----------
-    spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, a layer from ``normcal.catalog.layer(SPEC)``, or a function
-        of an array of NumPy, PyTorch or JAX; Python code that a SPEC names is loaded.
+    spec: a SPEC such as ``"leaky_relu(negative_slope=0.2)"``, a layer from ``normcal.catalog.layer(SPEC)``, or a
+        function of an array of NumPy, PyTorch or JAX; Python code that a SPEC names is loaded.
     options: those of the command line: ``mean``, ``std``, ``direction``, ``engine``, ``tol``,
         ``input``, ``gradient_mean``, ``gradient_std``, ``correlation``, ``samples``, ``seed``, ``sampler``, ``rtol``,
         ``workers``, ``executor``, ``cluster``.
@@ -53,6 +53,9 @@ def compute(spec: str | Layer | Callable, **options: Any) -> LayerResult:
     (0.398942280401, True)
     >>> round(relu.jacobian_factor.value, 12)
     1.211173896236
+    >>> own = compute(lambda x: x / (1.0 + abs(x)), std=2.0)
+    >>> round(own.forward.std.value, 9), own.forward.error_kind
+    (0.580266938, 'estimate')
     """
     from normcal import catalog, pipeline
 

@@ -115,7 +115,7 @@ def _missing(layer: Layer, direction: str, law: Law) -> tuple[str, str]:
 
 
 def heavy_tails(layer: Layer, direction: str, law: Law) -> str:
-    """Return why the fourth moment is infinite, or may be, so that a sampled std has no error; empty where it is not."""
+    """Return why the fourth moment is or may be infinite, so that a sampled std has no error; empty where it is not."""
     if law.normal:
         return layer.heavy(direction, law)
     from normcal import existence

@@ -76,12 +76,12 @@ def missing(layer: Layer, direction: str, law: Law) -> tuple[str, str]:
 
 def _functions(layer: Layer, direction: str, law: Law) -> list[Callable]:
     """Return the functions f(x, m) of an entry whose moments are the layer's; none where it is no such thing."""
-    from normcal.laws._maps import derivative
+    from normcal.numerics.duals import slope_of
 
     if isinstance(layer, Elementwise) and layer.slope is not None and direction == BACKWARD:
         return [layer.around(layer.slope, constant=False, factor=layer.input_scale)]
     parts = [f for _, f in layer.mixture(direction) if callable(f)]  # what is constant has every moment
-    return parts if direction == FORWARD else [lambda x, m, f=f: derivative(f, x, m) for f in parts]
+    return parts if direction == FORWARD else [slope_of(f) for f in parts]
 
 
 def _nowhere(functions: list[Callable], law: Law) -> float | None:
@@ -229,10 +229,10 @@ def _largest(values) -> float:
 
 def _noisy(layer: Layer, direction: str) -> list[Callable]:
     """Return the functions of an elementwise layer that draws: what it is on average, and its noise."""
-    from normcal.laws._maps import derivative
+    from normcal.numerics.duals import slope_of
 
     parts = [layer.around(f) for f in layer.branches()] + [layer.around(layer.noise, constant=False)]
-    return parts if direction == FORWARD else [lambda x, m, f=f: derivative(f, x, m) for f in parts]
+    return parts if direction == FORWARD else [slope_of(f) for f in parts]
 
 
 def _eventful(layer: Elementwise) -> float:

@@ -5,17 +5,15 @@ preactivations of variance q to :math:`V(q) = \sigma_w^2 E f(x)^2 + \sigma_b^2`,
 correlation c, at a fixed point :math:`q^* = V(q^*)`, to :math:`C(c) = (\sigma_w^2 \hat f(c) + \sigma_b^2)/q^*`
 (Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017, arXiv:1611.01232).
 
-Roots are isolated, not only found. For any f, :math:`\sqrt q\,E f(x)^2` rises with q, since :math:`\sqrt q` times the
-density of x does at every x; the same holds of :math:`q^{k+1/2} E f(x)^2 z^{2k}`. So the integrals at the ends
-of an interval bound V, V' and V'' everywhere in it, and tell that it holds no root, or one and no more.
+Roots are isolated, not only found (``numerics/isolation.py``). For any f, :math:`\sqrt q\,E f(x)^2` rises with q,
+since :math:`\sqrt q` times the density of x does at every x; the same holds of :math:`q^{k+1/2} E f(x)^2 z^{2k}`. So
+the integrals at the ends of an interval bound V, V' and V'' everywhere in it.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,20 @@ from normcal.errors import RequestError, echo
 from normcal.kernel import INTEGRAL, MEHLER, Figure, Kernel, component, figure
 from normcal.law import Normal
 from normcal.layer import FORWARD, Layer
+from normcal.numerics.isolation import (
+    ROUNDED,
+    SLACK,
+    Equation,
+    Interval,
+    Range,
+    enclosed,
+    high_end,
+    isolated,
+    joined,
+    low_end,
+    ranged,
+    sign,
+)
 from normcal.result import INFINITE, OK, UNDEFINED
 
 if TYPE_CHECKING:
@@ -32,17 +44,6 @@ if TYPE_CHECKING:
 #: function is nearly linear and every point nearly critical.
 INTERVAL, CRITICAL_INTERVAL = (1e-4, 1e4), (1e-2, 1e2)
 SMALLEST, LARGEST = 1e-100, 1e100
-#: Points of the first grid, an odd share of decades so that no round number is one of them; and in all.
-GRID, MOST_POINTS = 48, 1500
-#: Intervals narrower than this, as a ratio, are left open: a root of slope 1 cannot be told from none.
-NARROW = 1.0 + 1e-4
-#: What bounds computed from rounded bounds are widened by, relatively.
-_SLACK = 1e-13
-_ROUNDED = 2.0**-52
-#: Open intervals are told as one where less than this ratio lies between them.
-_NEAR = 1.2
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -178,61 +179,11 @@ class Squares:
 
     def within(self, a: float, b: float, order: int = 0) -> list[Range]:
         """Return bounds of E f^2 and its first two derivatives for q in [a, b]: E f^2 z^2k times q^(k + 1/2) rises."""
-        ratio = b / a * (1.0 + _SLACK)
+        ratio = b / a * (1.0 + SLACK)
         pairs = zip(self.at(a, order), self.at(b, order), (0.5, 1.5, 2.5), strict=True)
         zero, two, four = (Range(max(low_end(x), 0.0) * ratio**-p, high_end(y) * ratio**p) for x, y, p in pairs)
         q = Range(a, b)
         return [zero, (two - zero) / (q * 2.0), (four - two * 6.0 + zero * 3.0) / (q * q * 4.0)]
-
-
-@dataclass(frozen=True)
-class Range:
-    """All numbers between two; arithmetic rounds outwards by far more than a last place."""
-
-    low: float
-    high: float
-
-    def __add__(self, other: Range) -> Range:
-        return _widened(self.low + other.low, self.high + other.high, _size(self) + _size(other))
-
-    def __sub__(self, other: Range) -> Range:
-        return _widened(self.low - other.high, self.high - other.low, _size(self) + _size(other))
-
-    def __mul__(self, other: Range | float) -> Range:
-        other = other if isinstance(other, Range) else Range(other, other)
-        ends = [x * y for x in (self.low, self.high) for y in (other.low, other.high)]
-        return _widened(min(ends), max(ends), max(map(abs, ends)))
-
-    def __truediv__(self, other: Range) -> Range:
-        if not other.low > 0.0:
-            return Range(-math.inf, math.inf)
-        ends = [x / y for x in (self.low, self.high) for y in (other.low, other.high)]
-        return _widened(min(ends), max(ends), max(map(abs, ends)))
-
-
-def _size(x: Range) -> float:
-    return max(abs(x.low), abs(x.high))
-
-
-def _widened(low: float, high: float, size: float) -> Range:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return Range(-math.inf, math.inf)
-    return Range(low - _SLACK * size, high + _SLACK * size)
-
-
-def ranged(x: Ball) -> Range:
-    """Return everything in a ball."""
-    return Range(low_end(x), high_end(x))
-
-
-def low_end(x: Ball) -> float:
-    """Return a number that is no larger than anything in the ball."""
-    return float(x.mid - x.rad) - _ROUNDED * abs(float(x.mid))
-
-
-def high_end(x: Ball) -> float:
-    """Return a number that is no smaller than anything in the ball."""
-    return float(x.mid + x.rad) + _ROUNDED * abs(float(x.mid))
 
 
 def root(q: float | Ball) -> Ball:
@@ -242,51 +193,15 @@ def root(q: float | Ball) -> Ball:
     return BALLS.sqrt(ball(q))
 
 
-class _Equation:
-    """An equation V(q) = q on balls, with V' at a point and bounds of V'' over an interval."""
-
-    def __init__(self, squares: Squares) -> None:
-        self.squares = squares
-
-    def prepare(self, qs) -> None:
-        self.squares.prepare(qs)
-
-    def taylor(self, q: float) -> tuple[Ball, Ball]:
-        """Return V(q) and V'(q)."""
-        raise NotImplementedError
-
-    def curvature(self, a: float, b: float) -> Range:
-        """Return bounds of V'' on [a, b]."""
-        raise NotImplementedError
-
-    def off(self, q: float) -> Ball:
-        """Return V(q) - q."""
-        return self.taylor(q)[0] - q
-
-    def verdict(self, a: float, b: float) -> int:
-        """Tell whether an interval holds no root, exactly one, or that this is open."""
-        curvature, width = self.curvature(a, b), Range(0.0, (b - a) * (1.0 + _SLACK))
-        slopes = []
-        for at, way in ((a, 1.0), (b, -1.0)):
-            off, slope = self.off(at), ranged(self.taylor(at)[1] - 1.0)
-            around = ranged(off) + slope * width * way + curvature * (width * width) * 0.5
-            if around.low > 0.0 or around.high < 0.0:
-                return _NONE
-            slopes.append(slope + curvature * width * way)
-        if not any(slope.low > 0.0 or slope.high < 0.0 for slope in slopes):
-            return _OPEN
-        left, right = _sign(self.off(a)), _sign(self.off(b))
-        if left * right == 0:
-            return _OPEN
-        return _ONE if left != right else _NONE
-
-
-class _Lengths(_Equation):
+class _Lengths(Equation):
     """The q-map of a network."""
 
     def __init__(self, squares: Squares, sigma_w: float, sigma_b: float) -> None:
-        super().__init__(squares)
+        self.squares = squares
         self.weight, self.bias = _exact(sigma_w).square(), _exact(sigma_b).square()
+
+    def prepare(self, qs) -> None:
+        self.squares.prepare(qs)
 
     def taylor(self, q: float) -> tuple[Ball, Ball]:
         square, slope = self.squares.taylor(q)
@@ -296,11 +211,11 @@ class _Lengths(_Equation):
         return self.squares.within(a, b)[2] * ranged(self.weight)
 
 
-class _Critical(_Equation):
+class _Critical(Equation):
     """The condition chi = 1 at a fixed point: E f^2 / E f'^2 + sigma_b^2 = q."""
 
     def __init__(self, squares: Squares, sigma_b: float) -> None:
-        super().__init__(squares)
+        self.squares = squares
         self.bias = _exact(sigma_b).square()
 
     def prepare(self, qs) -> None:
@@ -322,93 +237,6 @@ def _exact(x: float) -> Ball:
     from normcal.numerics.balls import Ball
 
     return Ball(x)
-
-
-# --- isolation ---
-
-
-def isolated(equation: _Equation, low: float, high: float) -> tuple[list[Interval], list[Interval], bool]:
-    """Return intervals that hold exactly one root each, those left open, and whether every point tried is one."""
-    grid = [low * (high / low) ** (k / (GRID - 1)) for k in range(GRID)]
-    grid[-1] = high
-    equation.prepare(grid)
-    offs = [equation.off(q) for q in grid]
-    if all(abs(float(x.mid)) <= float(x.rad) + 1e-13 * q for x, q in zip(offs, grid, strict=True)):
-        return [], [], True
-    single, left, spent = [], [], GRID
-    waiting = list(itertools.pairwise(grid))
-    while waiting:
-        undecided = []
-        for a, b in waiting:
-            verdict = equation.verdict(a, b)
-            if verdict == _ONE:
-                single.append((a, b))
-            elif verdict == _OPEN:
-                undecided.append((a, b))
-        left += [(a, b) for a, b in undecided if b / a < NARROW]
-        halves = {(a, b): a * (b / a) ** 0.47 for a, b in undecided if b / a >= NARROW}  # hardly ever on a root
-        if spent + len(halves) > MOST_POINTS:
-            left += halves
-            break
-        equation.prepare(halves.values())
-        spent += len(halves)
-        waiting = [half for (a, b), middle in halves.items() for half in ((a, middle), (middle, b))]
-    return sorted(single), _merged(left), False
-
-
-_NONE, _ONE, _OPEN = range(3)
-
-
-def _sign(x: Ball) -> int:
-    """Return the sign of everything in the ball, or 0."""
-    if not abs(float(x.mid)) > float(x.rad):
-        return 0
-    return 1 if x.mid > 0.0 else -1
-
-
-def _merged(intervals: list[Interval]) -> list[Interval]:
-    found: list[Interval] = []
-    for a, b in sorted(intervals):
-        if found and a <= found[-1][1] * _NEAR:
-            found[-1] = (found[-1][0], b)
-        else:
-            found.append((a, b))
-    return found
-
-
-def enclosed(
-    off: Callable[[float], Ball], low: float, high: float, near: Callable[[float], float] | None = None
-) -> tuple[float, float] | None:
-    """Return a root in [low, high] and a radius around it within which the sign certainly changes; None if it does not.
-
-    The ends have certain and opposite signs. ``near`` is about the same and quicker: the root is then found by it.
-    """
-    from scipy.optimize import brentq
-
-    quick = near or (lambda x: float(off(x).mid))
-    if quick(low) * quick(high) >= 0.0:
-        return None if near is None else enclosed(off, low, high)
-    found = brentq(quick, low, high, xtol=1e-300, rtol=4.0 * _ROUNDED, maxiter=200)
-    at, steep = off(found), _steepness(quick, found, low, high)
-    if near is not None and low < found - float(at.mid) / steep < high:
-        found -= float(at.mid) / steep
-        at = off(found)
-    reach = 4.0 * (abs(float(at.mid)) + float(at.rad)) / abs(steep) + 4.0 * _ROUNDED * abs(found)
-    start = _sign(off(low))
-    while True:
-        a, b = max(found - reach, low), min(found + reach, high)
-        if _sign(off(a)) == start and _sign(off(b)) == -start:
-            return found, max(found - a, b - found) * (1.0 + 1e-9)
-        if (a, b) == (low, high):
-            return None
-        reach *= 4.0
-
-
-def _steepness(f: Callable[[float], float], x: float, low: float, high: float) -> float:
-    """Return about the slope of f at a root between the ends, and never 0."""
-    step = 1e-5 * min(x - low, high - x) or 1e-3 * (high - low)
-    a, b = max(x - step, low), min(x + step, high)
-    return (f(b) - f(a)) / (b - a) or (f(high) - f(low)) / (high - low)
 
 
 # --- networks ---
@@ -486,11 +314,11 @@ class Network:
     def _sides(self) -> tuple[Ball, Ball]:
         """f' squared just left and just right of the mean."""
         from normcal.numerics.balls import BALLS, ball
-        from normcal.numerics.duals import Dual, Duals, lift
+        from normcal.numerics.duals import Duals
 
         f = self._function
         near = [math.nextafter(self.mean, side) for side in (-math.inf, math.inf)]
-        return tuple(ball(lift(f(Dual(ball(x), ball(1.0)), Duals(BALLS))).slope).square() for x in near)
+        return tuple(ball(Duals(BALLS).derivative(f, ball(x))).square() for x in near)
 
     def _chi_at_zero(self) -> Figure:
         left, right = self._sides
@@ -525,7 +353,7 @@ class Network:
         for a, b in single:
             found = enclosed(self.lengths.off, a, b)
             if found is None:
-                left = _merged([*left, (a, b)])
+                left = joined([*left, (a, b)])
             else:
                 points.append(self._point(*found, correlations))
         if everywhere:
@@ -622,11 +450,11 @@ class _Correlations:
 
     def inner(self) -> tuple[Figure, Figure] | None:
         """Return c* in [0, 1) and the slope there; None where it cannot be told from 1."""
-        above = next((1.0 - 10.0**-k for k in range(1, 14) if _sign(self.off(1.0 - 10.0**-k)) < 0), None)
+        above = next((1.0 - 10.0**-k for k in range(1, 14) if sign(self.off(1.0 - 10.0**-k)) < 0), None)
         if above is None:
             return None
-        if _sign(self.off(0.0)) <= 0:  # C(0) >= 0 always: it is 0 within its error, and so is c*
-            reach = next((x for x in (10.0**-k for k in range(30, 0, -1)) if _sign(self.off(x)) < 0), None)
+        if sign(self.off(0.0)) <= 0:  # C(0) >= 0 always: it is 0 within its error, and so is c*
+            reach = next((x for x in (10.0**-k for k in range(30, 0, -1)) if sign(self.off(x)) < 0), None)
             enclosure = None if reach is None else (0.0, 0.0, reach)
         else:
             found = enclosed(self.off, 0.0, above, self.near)
@@ -636,7 +464,7 @@ class _Correlations:
         c, low, high = enclosure
         least, largest = self.slope(low), self.slope(high)  # C' rises on [0, 1]
         middle = 0.5 * (low_end(least) + high_end(largest))
-        error = 0.5 * (high_end(largest) - low_end(least)) * (1.0 + 1e-9) + _ROUNDED * abs(middle)
+        error = 0.5 * (high_end(largest) - low_end(least)) * (1.0 + 1e-9) + ROUNDED * abs(middle)
         return Figure(c, max(high - c, c - low), OK, "root"), Figure(middle, error, OK, INTEGRAL)
 
 
@@ -744,7 +572,7 @@ def critical(
             slope = network._around(Ball(*found), 1)[0]
             points.append(CriticalPoint(figure(1.0 / BALLS.sqrt(slope)), given, Figure(*found, OK, "root")))
         else:
-            left = _merged([*left, (a, b)])
+            left = joined([*left, (a, b)])
     return CriticalPoints(tuple(points), low, high, tuple(left), tuple(notes))
 
 

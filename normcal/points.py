@@ -10,7 +10,7 @@ from typing import Any
 from normcal.errors import RequestError, echo
 from normcal.quantity import Quantity
 from normcal.report import Block, Cell, Error, Heading, Items, Members, Number, Paragraph, Report, Table
-from normcal.result import BOUND, OK, STANDARD_ERROR, Estimate, LayerResult, Result
+from normcal.result import BOUND, OK, STANDARD_ERROR, LayerResult, Result
 from normcal.spec import written
 from normcal.sweep import INPUT, Point, Points
 
@@ -105,7 +105,7 @@ class Shown:
         found |= {"values": {name: value.value for name, value in values.items()}}
         found |= {"errors": {name: value.error for name, value in values.items()}}
         for what, of in (("status", "status"), ("engine", "engine"), ("kinds", "error_kind")):
-            found[what] = {direction: getattr(estimate, of) for direction, estimate in _passes(row)}
+            found[what] = {direction: getattr(estimate, of) for direction, estimate in row.passes}
         return found | {"notes": list(row.notes)}
 
     def _record(self, point: Point) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Shown:
             record[str(one)] = value.value
             if self.errors:
                 record[f"{one}_error"] = value.error
-        passes = dict(_passes(point.row))
+        passes = dict(point.row.passes)
         for direction in self.points.request.directions:
             estimate = passes.get(direction)
             record[f"{direction}_status"] = estimate and estimate.status
@@ -200,19 +200,14 @@ class Grid:
         return "" if row is None else Number(self.column.of(row), _kind(self.column, row))
 
 
-def _passes(row: LayerResult) -> list[tuple[str, Estimate]]:
-    pairs = (("forward", row.forward), ("backward", row.backward))
-    return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
-
-
 def _status(row: LayerResult) -> str:
     """Return the status of a row: what is not as it should be in either pass."""
-    return ", ".join(dict.fromkeys(one.status for _, one in _passes(row) if one.status != OK)) or OK
+    return ", ".join(dict.fromkeys(one.status for _, one in row.passes if one.status != OK)) or OK
 
 
 def _kind(column: Quantity, row: LayerResult) -> str:
     """Return the kind of error of a quantity: a bound only where all that it depends on has one."""
-    kinds = {estimate.error_kind for direction, estimate in _passes(row) if direction in column.directions}
+    kinds = {estimate.error_kind for direction, estimate in row.passes if direction in column.directions}
     return STANDARD_ERROR if STANDARD_ERROR in kinds else next(iter(sorted(kinds - {BOUND})), BOUND)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from normcal import __version__, quantity
 from normcal.errors import NormcalError
 from normcal.law import STANDARD, Law
-from normcal.layer import Layer
+from normcal.layer import BACKWARD, FORWARD, Layer
 from normcal.quantity import QUANTITIES
 from normcal.value import UNDERFLOW, Value
 
@@ -126,6 +126,12 @@ class LayerResult:
             return Value()
         return self.backward.std.over(self.forward.std)
 
+    @property
+    def passes(self) -> list[tuple[str, Estimate]]:
+        """The directions that were asked for, each with what was found."""
+        pairs = ((FORWARD, self.forward), (BACKWARD, self.backward))
+        return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
+
     def quantity(self, path: str) -> Value:
         """Return ``forward.mean``, ``backward.gate.std``, ``scale.geometric`` ... as quantity.py names them."""
         return quantity.parse(path).of(self)
@@ -133,16 +139,20 @@ class LayerResult:
     def data(self) -> dict:
         params = {name: _plain(value) for name, value in self.layer.values().items()}
         factor = self.jacobian_factor
-        return {
-            "layer": self.layer.name,
-            "spec": self.layer.spec,
-            "params": params,
-            "forward": self.forward and self.forward.data(),
-            "backward": self.backward and self.backward.data(),
-            "jacobian_factor": factor.value,
-            "jacobian_factor_error": factor.error,
-            "notes": list(self.notes),
-        } | self.details | ({"gaussian": self.gaussian.data(self.forward, self.backward)} if self.gaussian else {})
+        return (
+            {
+                "layer": self.layer.name,
+                "spec": self.layer.spec,
+                "params": params,
+                "forward": self.forward and self.forward.data(),
+                "backward": self.backward and self.backward.data(),
+                "jacobian_factor": factor.value,
+                "jacobian_factor_error": factor.error,
+                "notes": list(self.notes),
+            }
+            | self.details
+            | ({"gaussian": self.gaussian.data(self.forward, self.backward)} if self.gaussian else {})
+        )
 
 
 def _plain(value):

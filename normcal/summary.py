@@ -82,8 +82,8 @@ def _groups(result: Result) -> list[tuple[list[Block], list[LayerResult]]]:
 
 def _line(row: LayerResult, names: dict[str, str]) -> tuple[Cell, ...]:
     numbers = [_number(row, path) for path in names.values()]
-    engines = dict.fromkeys(estimate.engine for _, estimate in _directions(row))
-    worst = max(estimate.relative_error for _, estimate in _directions(row))
+    engines = dict.fromkeys(estimate.engine for _, estimate in row.passes)
+    worst = max(estimate.relative_error for _, estimate in row.passes)
     return row.layer.label, *numbers, ", ".join(engines), Error(worst if math.isfinite(worst) else None)
 
 
@@ -119,13 +119,13 @@ def _approximated(row: LayerResult) -> list[tuple[str, Estimate]]:
     """Return the estimates of the Gaussian approximation, where there is one, by direction."""
     if row.gaussian is None:
         return []
-    pairs = ((direction, row.gaussian.of(direction)) for direction, _ in _directions(row))
+    pairs = ((direction, row.gaussian.of(direction)) for direction, _ in row.passes)
     return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
 
 
 def _number(row: LayerResult, path: str) -> Number:
     """Return the cell of a quantity; the error of a ratio is of the weaker kind of its parts."""
-    kinds = {direction: estimate.error_kind for direction, estimate in _directions(row)}
+    kinds = {direction: estimate.error_kind for direction, estimate in row.passes}
     return Number(row.quantity(path), kinds.get(path.partition(".")[0], weakest(kinds.values())))
 
 
@@ -151,15 +151,10 @@ def _constants(result: Result, renderer: Renderer):
     return assembly.from_result(result, renderer)
 
 
-def _directions(row: LayerResult) -> list[tuple[str, Estimate]]:
-    pairs = (("forward", row.forward), ("backward", row.backward))
-    return [(direction, estimate) for direction, estimate in pairs if estimate is not None]
-
-
 def _parts(row: LayerResult) -> list[tuple[str, Estimate]]:
     """Return the estimates of each direction, and behind them those of each input and learned weight."""
     found: list[tuple[str, Estimate]] = []
-    for direction, estimate in _directions(row):
+    for direction, estimate in row.passes:
         found.append((direction, estimate))
         found += [(f"{direction} {name}", part) for name, part in estimate.parts.items()]
     return found

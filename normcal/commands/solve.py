@@ -53,9 +53,9 @@ Examples:
 def command(specs, unknowns, targets, recipe, listed, format, digits, output, **options) -> None:
     """Find parameters of a layer that meet conditions on its moments and gains.
 
-    SPEC is a layer, as for normcal compute; --unknown names its open parameters, and --target what they are to achieve. The
-    answer lists every solution found, with an error a parameter, what is left of each condition, and
-    what was established of their number: no more. Exit code 1 when there is no solution.
+    SPEC is a layer, as for normcal compute; --unknown names its open parameters, and --target what they are to
+    achieve. The answer lists every solution found, with an error a parameter, what is left of each condition, and what
+    was established of their number: no more. Exit code 1 when there is no solution.
     """
     from normcal import answer, problem
     from normcal import recipe as recipes

@@ -21,6 +21,17 @@ def parts(component: Component) -> list[Component]:
     return [replace(component, noise=None), replace(component, f=component.noise, noise=None)]
 
 
+def mixed(parts: Sequence[tuple[float | Ball, Ball, Ball, Ball]]) -> Moments:
+    """Return (mean, std, rms) of a mixture of (mass, mean, std, rms): the variance is that within and that between."""
+    if len(parts) == 1:
+        return parts[0][1:]
+    mean = sum((its_mean * mass for mass, its_mean, _, _ in parts), ball(0.0))
+    within = [(mass, std) for mass, _, std, _ in parts]
+    between = [(mass, its_mean - mean) for mass, its_mean, _, _ in parts]
+    rms = root_of_squares([(mass, its_rms) for mass, _, _, its_rms in parts])
+    return mean, root_of_squares(within + between), rms
+
+
 class Integrals:
     """Moments of components and integrals over the line; a subclass says how they are found."""
 
@@ -51,15 +62,8 @@ class Integrals:
         return found
 
     def mixture(self, components: Sequence[Component], law: Normal) -> Moments:
-        """Mix the components: the variance is that within them plus that between their means."""
-        found = [(c.mass, *self.moments(c, law)) for c in components]
-        if len(found) == 1:
-            return found[0][1:]
-        mean = sum((its_mean * mass for mass, its_mean, _, _ in found), ball(0.0))
-        within = [(mass, std) for mass, _, std, _ in found]
-        between = [(mass, its_mean - mean) for mass, its_mean, _, _ in found]
-        rms = root_of_squares([(mass, its_rms) for mass, _, _, its_rms in found])
-        return mean, root_of_squares(within + between), rms
+        """Return (mean, std, rms) of the mixture of the components."""
+        return mixed([(c.mass, *self.moments(c, law)) for c in components])
 
     def slopes(self, components: Sequence[Component], law: Normal) -> Ball:
         """Return the root of the sum of the components' mean squared slopes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from normcal.engines._integrals import Integrals, Moments
+from normcal.engines._integrals import Integrals, Moments, mixed
 from normcal.errors import Unsupported
 from normcal.law import Law
 from normcal.layer import BACKWARD, FORWARD, Component, Layer
@@ -27,13 +27,7 @@ class PulledIntegrals(Integrals):
 
     def moments_of_f(self, component: Component, law: Law) -> Moments:
         found = [(c.mass, *self.inner.moments_of_f(c, normal)) for normal, c in _pulled(component, law, FORWARD)]
-        if len(found) == 1:
-            return found[0][1:]
-        mean = sum((its_mean * mass for mass, its_mean, _, _ in found), ball(0.0))
-        within = [(mass, std) for mass, _, std, _ in found]
-        between = [(mass, its_mean - mean) for mass, its_mean, _, _ in found]
-        rms = root_of_squares([(mass, its_rms) for mass, _, _, its_rms in found])
-        return mean, root_of_squares(within + between), rms
+        return mixed(found)
 
     def rms_of_slope(self, component: Component, law: Law) -> Ball:
         found = [(c.mass, self.inner.rms_of_slope(c, normal)) for normal, c in _pulled(component, law, BACKWARD)]
@@ -76,7 +70,8 @@ def gradient(layer: Layer, law: Law, q: Integrals) -> Moments:
     :math:`dx = \sum_k f_k'(x)\,dy_k` has the mean :math:`E[a\sum_k f_k']` and the variance
     :math:`\mathrm{Var}[a\sum_k f_k'] + b^2 \sum_k E f_k'^2`. Noise of slope n' adds :math:`E[n'^2(a^2 + b^2)]`.
     """
-    from normcal.laws._maps import derivative, number
+    from normcal.laws._maps import number
+    from normcal.numerics.duals import slope_of
 
     g = law.gradient
     rest = ball(g.std) * _sine(g.correlation)
@@ -88,14 +83,11 @@ def gradient(layer: Layer, law: Law, q: Integrals) -> Moments:
             return g.mean
         return (x - law.mean) * number(steep, m) + g.mean
 
-    def slope(c: Component):
-        return c.slope or (lambda x, m: derivative(c.f, x, m))
-
     def times_a(functions: list):
         return lambda x, m: sum((f(x, m) for f in functions[1:]), functions[0](x, m)) * a(x, m)
 
-    slopes = [slope(c) for c in components]
-    noises = [lambda x, m, c=c: derivative(c.noise, x, m) for c in components if c.noise is not None]
+    slopes = [c.slope or slope_of(c.f) for c in components]
+    noises = [slope_of(c.noise) for c in components if c.noise is not None]
     plain = replace(components[0], slope=None, noise=None, mass=1.0)
     mean, std, rms = q.moments_of_f(replace(plain, f=times_a(slopes)), law)
     more = [(1.0, q.rms_of_slope(replace(c, noise=None, mass=1.0), law) * rest) for c in components]

@@ -65,11 +65,12 @@ class Mapped(Named):
 
     def pulled(self, component: Component, direction: str) -> Sequence[tuple[Normal, Component]]:
         from normcal.law import STANDARD
+        from normcal.numerics.duals import slope_of
 
         if component.weight is not None:
             return super().pulled(component, direction)
         f, noise = component.f, component.noise
-        slope = component.slope or (lambda x, m: derivative(f, x, m))
+        slope = component.slope or slope_of(f)
         kinks = merged([*self.cuts, *(z for kink in component.kinks for z in self.places(kink))])
         return [
             (
@@ -133,13 +134,6 @@ def merged(kinks: Iterable) -> list[Ball]:
         else:
             found.append(kink)
     return found
-
-
-def derivative(f: Callable, x, m):
-    """Return f'(x) in the namespace ``m``."""
-    from normcal.numerics.duals import Dual, Duals, lift
-
-    return lift(f(Dual(x, 1.0), Duals(m))).slope
 
 
 def exact_root_of_half() -> Ball:

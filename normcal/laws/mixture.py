@@ -9,7 +9,6 @@ from normcal.laws._base import LARGEST, REAL, Named
 from normcal.param import Param
 from normcal.tails import NORMAL
 
-
 #: Each part is an integral of its own.
 MOST_PARTS = 1000
 
@@ -75,13 +74,14 @@ LAW = Mixture
 
 def linear(component, factor, shift):
     """Return the component of f(factor z + shift), both balls."""
-    from normcal.laws._maps import derivative, number
+    from normcal.laws._maps import number
     from normcal.numerics.balls import ball
+    from normcal.numerics.duals import slope_of
 
     if component.weight is not None:
         raise Unsupported("its integrals are those of a normal input")
     f, noise = component.f, component.noise
-    slope = component.slope or (lambda x, m: derivative(f, x, m))
+    slope = component.slope or slope_of(f)
     if factor.mid == 0.0:
         return replace(
             component,

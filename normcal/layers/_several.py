@@ -16,8 +16,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from normcal.binding import Constant, bound, function
 from normcal.errors import Unsupported
-from normcal.expression import Constant, Node, bound, function
+from normcal.expression import Node
 from normcal.layer import BACKWARD, FORWARD, Component, Layer
 from normcal.layers._written import Written, listed
 
@@ -145,9 +146,9 @@ class Factor:
     """A product of functions of one input, or of their slopes, with its landmarks."""
 
     def __init__(self, name: str, functions: list[Callable], slope: bool) -> None:
-        self.name = name
-        from normcal.layers.expressions import slope_of
+        from normcal.numerics.duals import slope_of
 
+        self.name = name
         each = [slope_of(f) for f in functions] if slope else functions
         self.f = (
             each[0] if len(each) == 1 else lambda x, m: functools.reduce(lambda a, b: a * b, (g(x, m) for g in each))

@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from normcal.binding import bound, function
 from normcal.errors import RequestError, Unsupported, echo, unknown
-from normcal.expression import Expression, Node, bound, function, functions, parse
+from normcal.expression import Expression, Node, functions, parse
 from normcal.law import STANDARD, Normal
 from normcal.layer import BACKWARD, FORWARD, Component, Layer, Param
 from normcal.layers._piecewise import Jumping
@@ -239,16 +240,11 @@ def infinite(f: Callable, law: Normal, direction: str) -> str:
 
 def heavy(f: Callable, law: Normal, direction: str) -> str:
     """Return why the fourth moment of f, or of its slope, is infinite: that of its square is."""
+    from normcal.numerics.duals import slope_of
+
     g = f if direction == FORWARD else slope_of(f)
     found = infinite(lambda x, m: g(x, m) * g(x, m), law, FORWARD)
     return found and f"the fourth moment is infinite: of the square, {found}"
-
-
-def slope_of(f: Callable) -> Callable:
-    """Return the derivative of f as a function like f."""
-    from normcal.numerics.duals import Dual, Duals, lift
-
-    return lambda x, m: lift(f(Dual(x, 1.0), Duals(m))).slope
 
 
 def no_number(f: Callable, name: str, direction: str, law: Normal) -> str:
@@ -269,7 +265,8 @@ def no_number(f: Callable, name: str, direction: str, law: Normal) -> str:
         return np.broadcast_to(np.asarray(found, float), at.shape)
 
     with np.errstate(all="ignore"):
-        wrong = x[np.isnan(values(x))]
+        found = values(x)
+        wrong = x[np.isnan(found) | (np.isinf(found) if law.std == 0.0 else False)]
     for at in wrong[np.argsort(np.abs(wrong - law.mean))]:
         try:
             with np.errstate(over="raise", divide="ignore", invalid="ignore", under="ignore"):

@@ -74,6 +74,16 @@ class Dual:
         return self.value <= lift(other).value
 
 
+def slope_of(f):
+    """Return the almost-everywhere derivative of ``f(x, m)`` as a function like it; a constant one stays a number.
+
+    >>> from normcal.numerics.arrays import ARRAYS
+    >>> slope_of(lambda x, m: x * x)(3.0, ARRAYS)
+    6.0
+    """
+    return lambda x, m: lift(f(Dual(x, 1.0), Duals(m))).slope
+
+
 def lift(x) -> Dual:
     """Return ``x`` as a dual number; a constant has slope 0."""
     return x if isinstance(x, Dual) else Dual(x, 0.0)

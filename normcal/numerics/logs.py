@@ -9,6 +9,8 @@ import numpy as np
 from normcal.numerics.arrays import ARRAYS
 
 _FAR = 600.0
+#: Where numbers of opposite sign are this much alike, relatively, their sum has no digit to go by.
+_ALIKE = 1e-9
 
 
 class Log:
@@ -46,9 +48,9 @@ class Log:
         same = np.where(self.sign == other.sign, 1.0, -1.0)
         gap = np.where(low == -np.inf, 0.0, np.exp(low - np.where(np.isfinite(high), high, 0.0)))
         sign = np.where(self.log >= other.log, self.sign, other.sign)
-        unclear = (high == np.inf) & (low == np.inf) & (same < 0.0)
-        log = np.where(unclear, np.nan, high + np.where(np.isfinite(high), np.log1p(same * gap), 0.0))
-        return Log(self.plain + other.plain, sign, log)
+        unclear = (same < 0.0) & (((high == np.inf) & (low == np.inf)) | (gap > 1.0 - _ALIKE) & (low > -np.inf))
+        log = high + np.where(np.isfinite(high), np.log1p(same * gap), 0.0)
+        return Log(*(np.where(unclear, np.nan, part) for part in (self.plain + other.plain, sign, log)))
 
     def __sub__(self, other):
         return self + -number(other)
@@ -77,16 +79,23 @@ class Log:
     __rmul__ = __mul__
 
     def __gt__(self, other):
-        return (self - other).sign > 0.0
+        return self._ahead_of(other) > 0.0
 
     def __lt__(self, other):
-        return (self - other).sign < 0.0
+        return self._ahead_of(other) < 0.0
 
     def __ge__(self, other):
-        return (self - other).sign >= 0.0
+        return self._ahead_of(other) >= 0.0
 
     def __le__(self, other):
-        return (self - other).sign <= 0.0
+        return self._ahead_of(other) <= 0.0
+
+    def _ahead_of(self, other):
+        """Return the sign of the difference; raise ArithmeticError where rounding has eaten it."""
+        sign = (self - other).sign
+        if np.isnan(sign).any():
+            raise ArithmeticError("too much alike to be told apart")
+        return sign
 
     @property
     def value(self):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import normcal
-from normcal import catalog
+from normcal import catalog, result
 from normcal.errors import RequestError
 from normcal.layer import AFFINE, Elementwise
 from normcal.spec import Text, write
@@ -391,3 +391,27 @@ def test_branches_that_meet_are_told_apart(text, law, values, between):
     assert abs(row.mean.value - values[0] - values[1] * share) <= row.mean.error + 1e-15
     std = values[1] * math.sqrt(share * (1 - share))
     assert abs(row.std.value - std) <= row.std.error + 1e-14
+
+
+AT_A_POINT = {
+    "1/x forward": ("1/x", 0.0, "forward", result.UNDEFINED),
+    "1/x backward": ("1/x", 0.0, "backward", result.UNDEFINED),
+    "log(x) forward": ("log(x)", 0.0, "forward", result.UNDEFINED),
+    "sqrt(x) forward": ("sqrt(x)", 0.0, "forward", result.OK),
+    "sqrt(x) backward": ("sqrt(x)", 0.0, "backward", result.UNDEFINED),
+    "1/x elsewhere": ("1/x", 0.5, "forward", result.OK),
+    "exp(x), too large for a double": ("exp(x)", 800.0, "forward", result.OVERFLOW),
+}
+
+
+@pytest.mark.parametrize("case", AT_A_POINT)
+def test_a_constant_input_where_the_function_has_no_value_is_undefined(case):
+    text, mean, direction, status = AT_A_POINT[case]
+    row = normcal.compute(f'expr("{text}")', mean=mean, std=0.0, direction=direction)
+    assert getattr(row, direction).status == status
+
+
+@pytest.mark.parametrize("text", ["1/(1-tanh(x))", "1/(1-sigmoid(x))", "x/(1-tanh(x)**2)", "1/(1-Phi(x/2))"])
+def test_what_rounding_eats_far_out_is_never_taken_for_an_infinite_moment(text):
+    for direction in ("forward", "backward"):
+        assert getattr(normcal.compute(f'expr("{text}")', direction=direction), direction).status != result.INFINITE
