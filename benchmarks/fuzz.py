@@ -1,9 +1,9 @@
 """``python -m benchmarks.fuzz``: a coverage-guided fuzzer of what users type: expressions and SPECs.
 
 Atheris (libFuzzer) breeds texts from the seeds and the words of the grammar, and keeps those that reach something new.
-Each is read, and what is read is built and run on a few numbers. Anything but a refusal is a finding: another exception,
-a message without end, a text that takes long, memory that grows. An audit hook watches that nothing is executed, imported
-or opened on a text's behalf. Needs the extra ``normcal[benchmarks]``.
+Each is read, and what is read is built and run on a few numbers. Anything but a refusal is a finding: another
+exception, a message without end, a text that takes long, memory that grows. An audit hook watches that nothing is
+executed, imported or opened on a text's behalf. Needs the extra ``normcal[benchmarks]``.
 """
 
 from __future__ import annotations

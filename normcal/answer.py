@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from normcal import __version__, catalog, solve
+from normcal import __version__, catalog, descent, solve
+from normcal.errors import counted
 from normcal.problem import Problem, options, quoted
 from normcal.report import Block, Error, Heading, Items, Number, Paragraph, Report, Table
 from normcal.result import BOUND, ESTIMATE, SCHEMA, STANDARD_ERROR
@@ -102,7 +103,7 @@ def of(problem: Problem) -> Answer:
     ('solved', 'leaky_relu(negative_slope=0.34277279688453277)')
     """
     single = len(problem.unknowns) == len(problem.targets) == 1
-    found = solve.one(problem, problem.axes[0]) if single else solve.several(problem, problem.axes, problem.scales)
+    found = solve.one(problem, problem.axes[0]) if single else descent.several(problem, problem.axes, problem.scales)
     if found.undefined == found.points and problem.refusal is not None:
         raise problem.refusal
     solutions = tuple(_solution(problem, root) for root in found.roots)
@@ -168,7 +169,7 @@ def _scanned(problem: Problem, found: Search) -> tuple[str, ...]:
     if not found.roots:
         said = [f"no solution: {_range(target, found)} {where}"]
     else:
-        count = _counted(len(crossings), "sign change") if crossings else "no sign change"
+        count = counted(len(crossings), "sign change") if crossings else "no sign change"
         said = [f"{count} {where}; nothing was looked at between neighbouring points"]
     if crossings and found.trend:
         said.append(f"the scanned values only {'grow' if found.trend > 0 else 'fall'}")
@@ -180,7 +181,7 @@ def _scanned(problem: Problem, found: Search) -> tuple[str, ...]:
         said.append(f"on either side the sign is beyond the errors, which are no bounds: {', '.join(_loose(problem))}")
     said += [f"at {_short(x)} the sign changes by a jump, which is no solution" for x in found.jumps]
     if found.undefined:
-        said.append(f"{_counted(found.undefined, 'point')} of {found.points} had no value with an error")
+        said.append(f"{counted(found.undefined, 'point')} of {found.points} had no value with an error")
     return tuple(said)
 
 
@@ -189,7 +190,7 @@ def _descended(problem: Problem, found: Search) -> tuple[str, ...]:
     where = ", ".join(map(_interval, problem.axes))
     size, count = len(problem.unknowns), len(found.roots)
     extra = len(problem.targets) - size
-    said = [f"{_counted(count, 'solution')}: {found.arrived} of {found.starts} descents within {where} arrived"]
+    said = [f"{counted(count, 'solution')}: {found.arrived} of {found.starts} descents within {where} arrived"]
     if found.roots:
         if all(root.rank == size for root in found.roots):
             near = "it is the only one near it" if count == 1 else "each is the only one near it"
@@ -199,12 +200,12 @@ def _descended(problem: Problem, found: Search) -> tuple[str, ...]:
         reached = ", ".join(_range(target, found, place) for place, target in enumerate(problem.targets))
         said = [
             f"no solution: none of {found.starts} descents within {where} met the targets",
-            f"on {_counted(found.points, 'sampled point')}: {reached}",
+            f"on {counted(found.points, 'sampled point')}: {reached}",
         ]
     if extra > 0:
-        said.append(f"{_counted(extra, 'target')} more than unknowns: least squares of the residuals")
+        said.append(f"{counted(extra, 'target')} more than unknowns: least squares of the residuals")
     if found.undefined:
-        said.append(f"{_counted(found.undefined, 'point')} of {found.points} had no value with an error")
+        said.append(f"{counted(found.undefined, 'point')} of {found.points} had no value with an error")
     return tuple(said)
 
 
@@ -227,10 +228,6 @@ def _interval(axis) -> str:
 
 def _short(x: float) -> str:
     return significant(x, 6)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 # -- the report

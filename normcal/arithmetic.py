@@ -36,6 +36,19 @@ def value(text: str, names: dict[str, float] | None = None) -> float:
         raise RequestError(f"{echo(text)} is not arithmetic that has a value.", accepted) from None
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number as it stands, rather than arithmetic that rounds, or a word.
+
+    >>> is_number("1e-3"), is_number("1/3")
+    (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _walk(node: ast.expr, names: dict[str, float]) -> float:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return float(node.value)

@@ -42,7 +42,7 @@ def entries(layer: Layer, direction: str, law: Law) -> Callable[[np.ndarray], np
         return lambda x: _side_by_side([_full(f(x, ARRAYS), x) for f in functions], noise and noise(x, ARRAYS))
     derivative, gradient = Duals(ARRAYS).derivative, law.gradient
     slope = layer.slope and layer.around(layer.slope, constant=False, factor=layer.input_scale)
-    rest = gradient.std * math.sqrt((1.0 - gradient.correlation) * (1.0 + gradient.correlation))
+    rest = gradient.own_std
 
     def backward(x):
         slopes = [slope(x, ARRAYS)] if slope else [derivative(f, x) for f in functions]

@@ -14,7 +14,7 @@ from normcal import output as outputs
 from normcal.comparison import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
 from normcal.constants import REQUEST_MARK
 from normcal.documents import table
-from normcal.errors import FileError, RequestError
+from normcal.errors import FileError, RequestError, counted
 from normcal.output import Output
 from normcal.pipeline import Progress
 from normcal.report import Annotation, Block, Items, Paragraph, Report, Table
@@ -65,7 +65,7 @@ def report(checked: list[Checked]) -> Report:
     rows = [_row(one, finding) for one in checked for finding in one.open]
     columns = ("file", "line", "row", "column", "in the file", "computed", "difference/error", "verdict", "why")
     counts = (len(checked), sum(one.numbers for one in checked))
-    told = f"{_many(counts[0], 'file')}, {_many(counts[1], 'number')}: " + ", ".join(
+    told = f"{counted(counts[0], 'file')}, {counted(counts[1], 'number')}: " + ", ".join(
         f"{sum(one.verdict == verdict for one in checked)} {verdict}" for verdict in (AGREE, DISAGREE, UNDECIDED)
     )
     commands = dict.fromkeys(one.regenerate for one in checked if one.verdict != AGREE)
@@ -209,7 +209,3 @@ def _annotation(one: Checked, finding: Finding) -> Annotation:
     message = "; ".join(filter(None, (place, numbers, score, finding.reason, f"to write it anew: {one.regenerate}")))
     # what is missing has no line of its own; without one an annotation is shown beside no file
     return Annotation(_LEVELS.get(finding.verdict, "error"), one.path, finding.line or 1, finding.verdict, message)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")

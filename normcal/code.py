@@ -118,7 +118,9 @@ def _run(shown: str, action: Callable[[], Any]) -> Any:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return action() or sys.modules.get(shown)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # also what exits: an exit of theirs is none of this program
         raise RequestError(f"{shown} cannot be loaded: {told(problem)}.", _ACCEPTED) from None
 
 
@@ -197,7 +199,9 @@ def bound(source: Source, params: dict[str, Any]) -> Any:
         return functools.partial(source.value, **given) if given else source.value
     try:
         found = source.value(**given)
-    except Exception as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         raise RequestError(f"{source.place} cannot be made: {told(problem)}.", _ACCEPTED) from None
     if not callable(found):
         raise RequestError(f"{source.place} is a class whose objects cannot be called.", _ACCEPTED)
@@ -230,9 +234,9 @@ class Function:
                 found = way(self.function, x, self.single)
         except Unfit as problem:
             raise RequestError(f"{self.place} {problem}.", "Accepted: an array of real numbers.") from None
-        except RequestError:
+        except (RequestError, KeyboardInterrupt):
             raise
-        except Exception as problem:
+        except BaseException as problem:
             raised = f"{self.place} raises on {self.kind.title}: {told(problem)}."
             raise RequestError(raised, _hint(problem, self.kind)) from problem
         shape = np.shape(found[0] if isinstance(found, tuple) else found)
@@ -288,7 +292,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"an array of shape {shape}" if shape else "one number"
 
 
-def _hint(problem: Exception, kind: Framework) -> str:
+def _hint(problem: BaseException, kind: Framework) -> str:
     text = str(problem)
     if kind.name == framework.FIRST and (
         "truth value" in text or "only length-1" in text or "only 0-dim" in text or "must be real number" in text

@@ -45,6 +45,15 @@ def echo(value: object) -> str:
     return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}..."
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things in words.
+
+    >>> counted(1, "target"), counted(0, "sign change")
+    ('1 target', '0 sign changes')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def near_misses(word: str, known: Iterable[str]) -> list[str]:
     """Return at most three known names that look like ``word``, best first.
 

@@ -126,14 +126,14 @@ def _singular(layer: Layer, direction: str, law: Law, functions: list[Callable])
         found = (layer.infinite(direction, normal) for normal in _likenesses(law) if normal.std > 0.0)
         return next(filter(None, found), "")
     from normcal.law import STANDARD
-    from normcal.numerics import landmarks
+    from normcal.numerics import infinities
 
     for f in functions:
         if law.tail.kind in ("bounded", "normal"):
-            reason = landmarks.infinite(lambda z, m, f=f: f(law.at(z, m), m), STANDARD, FORWARD)
+            reason = infinities.infinite(lambda z, m, f=f: f(law.at(z, m), m), STANDARD, FORWARD)
             reason = reason and "the square has no integral, at a point or far out"
         else:
-            reason = landmarks.singular(f, *law.reach)
+            reason = infinities.singular(f, *law.reach)
         if reason:
             return reason
     return ""

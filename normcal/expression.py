@@ -200,9 +200,11 @@ class _Reader:
                 return ast.parse(plain.strip(), mode="eval").body
         except SyntaxError as problem:
             offset = problem.offset if problem.offset and problem.offset > 0 else len(plain.strip()) + 1
-            self.fail(min(lead + offset - 1, len(self.text)), "is no expression")
+            place = min(lead + offset - 1, len(self.text))
+            self.check_depth(place, DEEPEST + 1 if "too many nested" in str(problem.msg) else 0)
+            self.fail(place, "is no expression")
         except (ValueError, MemoryError, RecursionError, OverflowError):
-            self.fail(0, "is nested too deeply", f"Accepted: at most {DEEPEST} levels.")
+            self.check_depth(0, DEEPEST + 1)
 
     def number(self, node, depth: int) -> Node:
         """Translate what must be a number; a condition is 1 or 0."""
@@ -231,7 +233,8 @@ class _Reader:
 
     def check_depth(self, place: int, depth: int) -> None:
         if depth > DEEPEST:
-            self.fail(place, "is nested too deeply", f"Accepted: at most {DEEPEST} levels.")
+            sums = "each term of a long sum is one, but for parts in parentheses"
+            self.fail(place, "is nested too deeply", f"Accepted: at most {DEEPEST} levels; {sums}.")
 
     def of_Constant(self, node, place: int, depth: int) -> Node:
         if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
@@ -289,17 +292,20 @@ class _Reader:
     def of_Call(self, node, place: int, depth: int) -> Node:
         name = getattr(node.func, "id", None)
         if name is None:
-            self.fail(place, "calls something that is no name")
+            last = getattr(node.func, "attr", "")
+            known = last in functions() or _layer_class(last) is not None
+            hint = f"Write {last}(x), without a module." if known else _ACCEPTED
+            self.fail(place, "calls something that is no name", hint)
         if any(type(arg).__name__ == "Starred" for arg in node.args) or any(k.arg is None for k in node.keywords):
             self.fail(place, f"calls {name} with a star")
         if name not in functions():
             return self.layer(name, node, place, depth)
         least, most = functions()[name].arity
-        if node.keywords or not least <= len(node.args) <= most:
+        if node.keywords:
+            self.fail(place, f"calls {name} with operands by name", f"Write {name}(x): operands go by their order.")
+        if not least <= len(node.args) <= most:
             numbers = f"{least}" if least == most else f"{least} or more" if most > 9 else f"{least} to {most}"
-            self.fail(
-                place, f"calls {name} with {len(node.args) + len(node.keywords)} operands", f"It takes {numbers}."
-            )
+            self.fail(place, f"calls {name} with {len(node.args)} operands", f"It takes {numbers}.")
         if name == "where":
             first, *rest = node.args
             return Node("where", (self.condition(first, depth), *(self.number(a, depth) for a in rest)), None, place)

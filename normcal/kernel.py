@@ -17,6 +17,7 @@ from normcal.errors import RequestError, Unsupported, echo
 from normcal.law import STANDARD, Normal
 from normcal.layer import BACKWARD, FORWARD, Component, Elementwise, Layer
 from normcal.result import INFINITE, OK, UNDEFINED
+from normcal.spec import CODE
 from normcal.value import Value
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ SERIES, WIDE = 64, 2e-14
 MOST_COEFFICIENTS = 256
 #: Derivatives of the dual activation that can be asked for.
 ORDERS = (1, 2)
+#: Beyond these stds q = std^2, and what is multiplied with it, over- or underflows.
+SMALLEST, LARGEST = 1e-49, 1e49
 #: An integral whose bound is relatively wider has no bound that tells anything.
 USELESS = 1e-3
 CLOSED, MEHLER, NESTED, INTEGRAL = "closed form", "Hermite series", "quadrature", "integral"
@@ -102,6 +105,11 @@ def check(layer: Layer, law: Normal) -> None:
             f"std cannot be {echo(law.std)} for a kernel: a constant input has no correlation.",
             "Accepted: a number above 0.",
         )
+    if not SMALLEST <= law.std <= LARGEST:
+        raise RequestError(
+            f"std cannot be {echo(law.std)} for a kernel: its square over- or underflows.",
+            f"Accepted: a number from {SMALLEST:g} to {LARGEST:g}.",
+        )
     for reason in (layer.undefined(FORWARD, law), layer.infinite(FORWARD, law)):
         if reason:
             raise RequestError(f"{layer.spec}: there is no kernel: {reason}.", "Accepted: a law with a finite E f^2.")
@@ -112,6 +120,8 @@ def _why_not(layer: Layer) -> str:
     stages = getattr(layer, "stages", ())
     if stages:
         return next((f"is not that, since {stage.spec} {why}" for stage in stages if (why := _why_not(stage))), "")
+    if layer.name == CODE:
+        return "is known by its values alone, not as a formula"
     if not isinstance(layer, Elementwise):
         return "is not that"
     if layer.noise is not None:
@@ -122,11 +132,26 @@ def _why_not(layer: Layer) -> str:
 class Kernel:
     r"""The kernel of one function under :math:`N(\mu, \sigma^2)`; ``of`` makes it.
 
-    The std may be a ball, as that of a fixed point is: its error is then part of every bound.
+    Parameters
+    ----------
+    layer: an elementwise layer of one function.
+    mean, std: those of u and v. The std may be a ball, as that of a fixed point is: its error is then part of every
+        bound.
+
+    Returns
+    -------
+    Its methods return Figures: ``value``; ``error``, a bound on how far that is off, None where nothing can be stated;
+    ``status`` ok, infinite or undefined with a ``reason``; and the ``route`` by which the value was found.
+
+    Raises
+    ------
+    RequestError: from every method, for a correlation outside of [-1, 1] and for an order, route, sigma or q that is
+        none. Unsupported: where the route that is asked for does not serve the function.
     """
 
     def __init__(self, layer: Layer, mean: float, std: float | Ball) -> None:
         self.layer, self.mean, self.std = layer, float(mean), std
+        self._found: dict[tuple[float, int, str], Figure] = {}
 
     @property
     def law(self) -> Normal:
@@ -183,11 +208,7 @@ class Kernel:
         >>> [round(a.value, 9) for a in of("relu").coefficients(2)]  # 1/sqrt(2 pi), 1/2, 1/(2 sqrt pi)
         [0.39894228, 0.5, 0.282094792]
         """
-        if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= MOST_COEFFICIENTS:
-            raise RequestError(
-                f"coefficients cannot be {echo(n)}.", f"Accepted: a whole number from 0 to {MOST_COEFFICIENTS}."
-            )
-        return [figure(a) for a in self._coefficients(n)]
+        return [figure(a) for a in self._coefficients(degree(n))]
 
     def _coefficients(self, n: int) -> list[Ball]:
         from normcal.engines import _kernels
@@ -233,6 +254,12 @@ class Kernel:
         return self._derivative(correlation(c), order, route)
 
     def _derivative(self, c: float, order: int, route: str = "") -> Figure:
+        asked = (c, order, route)
+        if asked not in self._found:
+            self._found[asked] = self._computed(*asked)
+        return self._found[asked]
+
+    def _computed(self, c: float, order: int, route: str) -> Figure:
         if route:
             return self._by(route, c, order)
         if abs(c) == 1.0:
@@ -411,6 +438,15 @@ def _jumps(component: Component) -> list:
     from normcal.engines import _kernels
 
     return [(z, height) for z, height in _kernels.jumps(component) if height.mid != 0.0]
+
+
+def degree(n: int) -> int:
+    """Return the degree up to which there are coefficients, or refuse what is none."""
+    if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= MOST_COEFFICIENTS:
+        raise RequestError(
+            f"coefficients cannot be {echo(n)}.", f"Accepted: a whole number from 0 to {MOST_COEFFICIENTS}."
+        )
+    return n
 
 
 def correlation(c: float) -> float:

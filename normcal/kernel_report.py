@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from normcal import __version__, kernel, meanfield
 from normcal.errors import RequestError, echo
-from normcal.kernel import MOST_COEFFICIENTS, ORDERS, Figure
+from normcal.kernel import ORDERS, Figure
 from normcal.law import Normal
 from normcal.layer import Layer
 from normcal.report import Block, Cell, Error, Formula, Heading, Items, Number, Paragraph, Report, Table
@@ -42,21 +42,15 @@ def asked(law: Normal, correlation, coefficients, sigma_w, sigma_b, q_interval) 
     >>> asked(Normal(), "0:1:3", None, None, None, "0.1:10").correlations
     (0.0, 0.5, 1.0)
     """
-    found = CORRELATIONS if correlation is None else tuple(map(_correlation, values(correlation, "--correlation")))
+    found = CORRELATIONS
+    if correlation is not None:
+        found = tuple(map(kernel.correlation, values(correlation, "--correlation")))
     if len(found) > MOST_CORRELATIONS:
         raise RequestError(f"{len(found):_} correlations are too many.", f"Accepted: at most {MOST_CORRELATIONS:_}.")
-    count = COEFFICIENTS if coefficients is None else coefficients
-    if not 0 <= count <= MOST_COEFFICIENTS:
-        raise RequestError(
-            f"coefficients cannot be {echo(count)}.", f"Accepted: a whole number from 0 to {MOST_COEFFICIENTS}."
-        )
+    count = COEFFICIENTS if coefficients is None else kernel.degree(coefficients)
     weight = None if sigma_w is None else meanfield.checked("sigma_w", sigma_w)
     bias = 0.0 if sigma_b is None else meanfield.checked("sigma_b", sigma_b)
     return Asked(law, found, count, weight, bias, None if q_interval is None else _interval(q_interval))
-
-
-def _correlation(value) -> float:
-    return kernel.correlation(value)
 
 
 def _interval(text: str) -> tuple[float, float]:
@@ -78,13 +72,25 @@ def only(layers: Sequence[Layer]) -> Layer:
     return layers[0]
 
 
-def report(layer: Layer, asked: Asked) -> Report:
-    """Return the account of a layer's kernel."""
+def report(layer: Layer, asked: Asked, progress=None) -> Report:
+    """Return the account of a layer's kernel; ``progress`` hears how far it is."""
     its = kernel.of(layer, asked.law)
+    count = len(asked.correlations)
+
+    def tell(what: str, done: int) -> None:
+        if progress is not None:
+            progress.step(what, done, count + 3)
+
     coefficients = its.coefficients(asked.coefficients)
-    rows = [_Row(c, its.dual(c), its.correlation_map(c), its.slope_at(c)) for c in asked.correlations]
+    rows = []
+    for done, c in enumerate(asked.correlations):
+        tell(f"c = {c:g}", done)
+        rows.append(_Row(c, its.dual(c), its.correlation_map(c), its.slope_at(c)))
+    tell("derivatives", count)
     ends = [(at, order, its.slope_at(at, order)) for at in (0.0, 1.0) for order in ORDERS]
+    tell("fixed points", count + 1)
     network = _network(layer, asked)
+    tell("edge of chaos", count + 2)
     critical = meanfield.critical(
         layer, asked.law.mean, asked.sigma_b, *(asked.interval or meanfield.CRITICAL_INTERVAL)
     )

@@ -6,6 +6,7 @@ Beyond the normal law, each file of ``laws/`` defines one as ``LAW``; ``laws/_ba
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,6 +37,11 @@ class Gradient:
         """Whether a backward figure is that of N(0, 1) times ``std``, and its mean 0."""
         return self.mean == 0.0 and self.correlation == 0.0
 
+    @property
+    def own_std(self) -> float:
+        """The std of the part of dy that is independent of the input."""
+        return self.std * math.sqrt((1.0 - self.correlation) * (1.0 + self.correlation))
+
     def data(self) -> dict:
         correlation = {"correlation": self.correlation} if self.correlation else {}
         return {"law": "normal", "mean": self.mean, "std": self.std} | correlation
@@ -46,6 +52,8 @@ class Gradient:
 
 #: The gradient that every figure is of where nobody says otherwise.
 PLAIN = Gradient()
+#: What a text has in it that may have been meant as a file of recorded values.
+_FILE = re.compile(r"\.(npy|csv|tsv|parquet)\b")
 
 
 class Law:
@@ -208,7 +216,9 @@ def _parsed(text: str) -> Spec:
         return spec.parse(text)
     except RequestError as error:
         example = "An input law is a name with parameters, such as student_t(df=5) or uniform(low=-1, high=1)."
-        raise RequestError(error.message.replace("is not a SPEC", "is not a law"), example) from None
+        told = error.message.replace("is not a SPEC", "is not a law").replace("a layer's name", "a law's name")
+        file = ' A file of recorded values goes in quotes: empirical(file="values.npy").'
+        raise RequestError(told, example + file * bool(_FILE.search(text[:1000]))) from None
 
 
 def _defined(name: str):

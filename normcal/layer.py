@@ -399,15 +399,18 @@ class Elementwise(Layer):
         """
         raise Unsupported(f"no closed form is given for the dual activation of {self.name}")
 
-    def components(self, direction: str, law: Normal) -> Sequence[Component]:
-        from normcal.numerics.balls import Ball
+    def outside(self, kinks: Sequence, features: Sequence[tuple[float, float]]) -> tuple[tuple, tuple]:
+        """Return kinks and features of f as those of the whole: f sees the input scaled and shifted."""
+        if self.plain:
+            return tuple(kinks), tuple(features)
+        from normcal.numerics.balls import ball
 
-        kinks, features = tuple(self.kinks), tuple(self.features)
-        if not self.plain:
-            kinks = tuple((Ball(k) - self.input_shift) / self.input_scale for k in kinks)
-            features = tuple(
-                ((x - self.input_shift) / self.input_scale, width / abs(self.input_scale)) for x, width in features
-            )
+        scale, shift = self.input_scale, self.input_shift
+        moved = tuple((ball(k) - shift) / scale for k in kinks)
+        return moved, tuple(((x - shift) / scale, width / abs(scale)) for x, width in features)
+
+    def components(self, direction: str, law: Normal) -> Sequence[Component]:
+        kinks, features = self.outside(self.kinks, self.features)
         slope = self.slope and self.around(self.slope, constant=False, factor=self.input_scale)
         noise = self.noise and self.around(self.noise, constant=False)
         branches = self.branches()

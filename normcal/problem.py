@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normcal import arithmetic, catalog, pipeline, quantity
-from normcal.errors import RequestError, echo, unknown
+from normcal.errors import RequestError, counted, echo, unknown
 from normcal.layer import Layer
 from normcal.param import Param
 from normcal.request import BOTH, Request
@@ -124,7 +124,7 @@ class Problem:
         self.targets = _targets(targets)
         if len(self.targets) < len(self.unknowns):
             raise RequestError(
-                f"{_counted(len(self.unknowns), 'unknown')} and {_counted(len(self.targets), 'target')}: "
+                f"{counted(len(self.unknowns), 'unknown')} and {counted(len(self.targets), 'target')}: "
                 "that leaves infinitely many solutions, as a rule.",
                 "Give as many --target as --unknown; more are met as well as they can be.",
             )
@@ -213,12 +213,25 @@ def _unknowns(spec: Spec, texts: Sequence[str], request: Request) -> tuple[Unkno
         raise RequestError("No unknown given.", f"Name a parameter with --unknown. {_UNKNOWN}")
     if len(texts) > MOST_UNKNOWNS:
         raise RequestError(f"{len(texts)} unknowns are too many.", f"Accepted: at most {MOST_UNKNOWNS}.")
-    found = tuple(_unknown(spec, text, request) for text in texts)
+    names = [text.partition("=")[0].strip() for text in texts]
+    found = tuple(
+        _unknown(_standing(spec, [*names[:place], *names[place + 1 :]]), text, request)
+        for place, text in enumerate(texts)
+    )
     places = [one.path or one.name.removeprefix(INPUT) for one in found]
     twice = [one.name for one, place in zip(found, places, strict=True) if places.count(place) > 1]
     if twice:
         raise RequestError(f"--unknown {twice[0]} is given twice.")
     return found
+
+
+def _standing(spec: Spec, names: Sequence[str]) -> Spec:
+    """Return an expression with a stand-in for what the other unknowns are to give a value; other SPECs as they are."""
+    if spec.name == CHAIN or not spec.args:
+        return spec
+    known = {spelling for p in catalog.find(spec.name).params for spelling in (p.name, p.complement)}
+    open_ones = [n for n in names if n.isidentifier() and n not in known and n not in _OF_INPUT]
+    return Spec(spec.name, dict.fromkeys(open_ones, 1.0) | spec.params, spec.args)
 
 
 def _unknown(spec: Spec, text: str, request: Request) -> Unknown:
@@ -310,15 +323,9 @@ def _parameter(spec: Spec, name: str) -> tuple[Param, float | None]:
 
 
 def _free(spec: Spec, name: str) -> bool:
-    """Whether a layer accepts a parameter that neither it declares nor the SPEC gives: an expression's."""
+    """Whether a parameter is one that neither the layer declares nor the SPEC gives, as an expression may have."""
     cls = catalog.find(spec.name)
-    if name in spec.params or any(name in (p.name, p.complement) for p in cls.params) or not spec.args:
-        return False
-    try:
-        catalog.build(_put(spec, (name,), 1.0))
-    except RequestError:
-        return False
-    return True
+    return bool(spec.args) and name not in spec.params and all(name not in (p.name, p.complement) for p in cls.params)
 
 
 def _put(spec: Spec, path: Path, value: float) -> Spec:
@@ -386,17 +393,8 @@ def _number(text: str) -> Term | None:
     if re.search(r"[a-z]\w*\.[a-z]|jacobian", text):
         return None
     value = arithmetic.value(text)
-    error = 0.0 if _exact(text) else 4.0 * math.ulp(value)
+    error = 0.0 if arithmetic.is_number(text) else 4.0 * math.ulp(value)
     return Term(text, lambda row, request: Value(value, error), number=value)
-
-
-def _exact(text: str) -> bool:
-    """Whether a text is a number as it stands, rather than arithmetic that rounds."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def term(text: str) -> Term:
@@ -458,7 +456,3 @@ def options(request: Request) -> tuple[str, ...]:
 def quoted(text: str) -> str:
     """Return a text as a shell reads it, in double quotes where they will do."""
     return shlex.quote(text) if re.search(r'["$`\\\\!]', text) else f'"{text}"'
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from normcal.arithmetic import is_number
 from normcal.errors import FileError, RequestError, echo, unknown
 
 #: Values in a block.
@@ -173,7 +174,7 @@ class TextFile(Records):
         import numpy as np
 
         head = next(rows, [])
-        named = not all(map(_is_number, head)) or not head
+        named = not all(map(is_number, head)) or not head
         at = chosen(self.name, self.column, head if named else None, len(head))
         waiting: list[str] = [] if named else [head[at]]
         done = 0
@@ -193,7 +194,7 @@ class TextFile(Records):
         try:
             return list(map(float, texts))
         except ValueError:
-            at = next(k for k, text in enumerate(texts) if not _is_number(text))
+            at = next(k for k, text in enumerate(texts) if not is_number(text))
             place = f"near line {last - len(texts) + at + 1}"
             raise FileError(f"{self.name}, {place}: {echo(texts[at])} is no number.", ACCEPTED) from None
 
@@ -284,14 +285,6 @@ def _lines(stream, name: str) -> Iterator[str]:
         if len(line) == MOST_LINE:
             raise FileError(f"{name} has a line of more than {MOST_LINE:_} characters.", ACCEPTED)
         yield line
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _short(problem: Exception) -> str:

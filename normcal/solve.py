@@ -1,4 +1,4 @@
-"""Where functions with errors are zero: every sign change in one unknown, many starts in several.
+"""Where functions with errors are zero: what a search is and finds, and every sign change in one unknown.
 
 A function takes many points at once and returns, for each, a Value a condition: what is left of it, with the error
 of that. An absent value says that the function is not defined there. Nothing here knows what the functions mean.
@@ -16,9 +16,8 @@ from normcal.value import Value
 Point = tuple[float, ...]
 Function = Callable[[Sequence[Point]], list[tuple[Value, ...]]]
 
-#: Points of a scan of one unknown; random points and descents from the best of them where there are several unknowns.
-SCANNED, SAMPLED, DESCENTS = 128, 96, 12
-SEED = 0
+#: Points of a scan.
+SCANNED = 128
 #: How a solution is one: the function changes sign, touches 0, is 0 all around, all functions are 0, or none is.
 CROSSES, TOUCHES, EVERYWHERE, MEETS, MISSES = "crosses", "touches", "everywhere", "meets", "misses"
 JUMPS = "jumps"
@@ -26,17 +25,12 @@ JUMPS = "jumps"
 _WIDE = 20.0
 #: A jump leaves this much of what the function is at the ends of its bracket; a root leaves nothing.
 _JUMP = 1e-6
-#: Singular values of a Jacobian below this, relatively, leave a direction open.
-_FLAT = 1e-8
 #: Solutions this close, relative to the intervals, are one.
 _NEAR = 1e-7
 #: When a dip has been looked at this closely, relatively, it shows whether it leads to 0.
 _NARROW = 1e-3
-#: A descent that leaves more than this, in units of the scales, is stuck.
-_PROMISING = 1e-6
-#: How near to each other descents end that are worth one root, and how near to it that they count as arrived.
-_SAME, _ARRIVED = 1e-9, 1e-3
-_STEP = 6e-6
+#: The step of a difference, relative to the point.
+STEP = 6e-6
 _EPS = 2.0**-52
 
 
@@ -130,7 +124,7 @@ class Search:
     trend: int = 0
 
 
-class _Undefined(Exception):
+class Undefined(Exception):
     """The function has no value where one is needed."""
 
 
@@ -140,7 +134,7 @@ def _stated(value: Value) -> Value:
     return value if told else Value()
 
 
-class _Watched:
+class Watched:
     """A function that remembers how far its values reach and how often it had none."""
 
     def __init__(self, f: Function) -> None:
@@ -164,7 +158,7 @@ class _Watched:
         """Return the one condition at one point of one unknown, or raise."""
         (value,) = self([(x,)])[0]
         if value.value is None:
-            raise _Undefined
+            raise Undefined
         return value
 
     @staticmethod
@@ -202,7 +196,7 @@ def one(f: Function, axis: Axis, count: int = SCANNED) -> Search:
     >>> [round(root.point[0].value, 12) for root in found.roots], found.roots[0].point[0].error < 1e-14
     ([1.414213562373], True)
     """
-    watched = _Watched(f)
+    watched = Watched(f)
     points = _scan(watched, axis, count)
     scanned, undefined, ranges = watched.points, watched.undefined, watched.ranges
     roots: list[Root] = []
@@ -211,7 +205,7 @@ def one(f: Function, axis: Axis, count: int = SCANNED) -> Search:
         for a, b, how in _suspects(watched, section):
             roots += _crossing(watched, a, b) if how == CROSSES else _touching(watched, a, b)
     jumps = [root.point[0].value for root in roots if root.how == JUMPS]
-    roots = _distinct([root for root in roots if root.how != JUMPS], [axis])
+    roots = distinct([root for root in roots if root.how != JUMPS], [axis])
     best = None if roots else _least(points)
     return Search(tuple(roots), best, scanned, undefined, ranges, jumps=tuple(jumps), trend=_trend(points))
 
@@ -227,7 +221,7 @@ def _trend(points: list[tuple[float, Value]]) -> int:
     return int(signs.pop()) if len(signs) == 1 else 0
 
 
-def _scan(f: _Watched, axis: Axis, count: int) -> list[tuple[float, Value]]:
+def _scan(f: Watched, axis: Axis, count: int) -> list[tuple[float, Value]]:
     """Return the values on a grid, and at the borders of where the function is defined."""
     grid = axis.grid(count)
     points = [(x, values[0]) for x, values in zip(grid, f([(x,) for x in grid]), strict=True)]
@@ -237,7 +231,7 @@ def _scan(f: _Watched, axis: Axis, count: int) -> list[tuple[float, Value]]:
     return sorted(points, key=lambda point: point[0])
 
 
-def _border(f: _Watched, a: float, b: float, left: bool) -> list[tuple[float, Value]]:
+def _border(f: Watched, a: float, b: float, left: bool) -> list[tuple[float, Value]]:
     """Return points ever closer to where the function ceases to be defined; ``left`` says that it is at ``a``."""
     found = []
     for _ in range(40):
@@ -285,7 +279,7 @@ def _level(run: list[tuple[float, Value]], axis: Axis) -> Root:
     return Root((Value(x),), (value,), EVERYWHERE, rank=0, reach=(run[0][0], run[-1][0]))
 
 
-def _suspects(f: _Watched, section: list[tuple[float, Value]]) -> list[tuple[float, float, str]]:
+def _suspects(f: Watched, section: list[tuple[float, Value]]) -> list[tuple[float, float, str]]:
     """Return the intervals in which a zero must, or may, lie: (from, to, how)."""
     found: list[tuple[float, float, str]] = []
     runs = _runs(section)
@@ -304,12 +298,12 @@ def _suspects(f: _Watched, section: list[tuple[float, Value]]) -> list[tuple[flo
     return found
 
 
-def _dip(f: _Watched, a: float, b: float, sign: int) -> list[tuple[float, float, str]]:
+def _dip(f: Watched, a: float, b: float, sign: int) -> list[tuple[float, float, str]]:
     """Follow a dip towards 0 to its bottom by golden sections: it may pass through 0 twice, or touch it."""
     try:
         x = _bottom(lambda x: sign * f.at(x).value, a, b)
         value = f.at(x)
-    except _Undefined:
+    except Undefined:
         return []
     if _sign(value) == -sign:
         return [(a, x, CROSSES), (x, b, CROSSES)]
@@ -334,21 +328,21 @@ def _bottom(g: Callable[[float], float], a: float, b: float) -> float:
     return x if gx < gy else y
 
 
-def _touching(f: _Watched, a: float, b: float) -> list[Root]:
+def _touching(f: Watched, a: float, b: float) -> list[Root]:
     """Return the point that leaves less of two at which the function is 0 within its error."""
     x = min((a, b), key=lambda end: abs(f.at(end).value))
     return [Root((Value(x),), (f.at(x),), TOUCHES, rank=0)]
 
 
-def _crossing(f: _Watched, a: float, b: float) -> list[Root]:
+def _crossing(f: Watched, a: float, b: float) -> list[Root]:
     """Return the root at a sign change, to the last digit that the function allows; none where it gives out."""
     try:
         return [_crossed(f, a, b)]
-    except _Undefined:
+    except Undefined:
         return []
 
 
-def _crossed(f: _Watched, a: float, b: float) -> Root:
+def _crossed(f: Watched, a: float, b: float) -> Root:
     from scipy.optimize import brentq
 
     ends = max(abs(f.at(a).value), abs(f.at(b).value))
@@ -365,9 +359,9 @@ def _crossed(f: _Watched, a: float, b: float) -> Root:
     return Root((Value(x, radius),), (value,), CROSSES)
 
 
-def _stepped(f: _Watched, x: float, a: float, b: float) -> tuple[float, float]:
+def _stepped(f: Watched, x: float, a: float, b: float) -> tuple[float, float]:
     """Return a root after a last step of Newton's method, if that leaves no more; and the slope there."""
-    h = min(_STEP * max(abs(x), 1e-3 * (b - a)), 0.25 * (b - a))
+    h = min(STEP * max(abs(x), 1e-3 * (b - a)), 0.25 * (b - a))
     low, high = max(x - h, a), min(x + h, b)
     slope = (f.at(high).value - f.at(low).value) / (high - low)
     if slope:
@@ -378,7 +372,7 @@ def _stepped(f: _Watched, x: float, a: float, b: float) -> tuple[float, float]:
     return x, slope
 
 
-def _certified(f: _Watched, x: float, a: float, b: float, value: Value, slope: float) -> float | None:
+def _certified(f: Watched, x: float, a: float, b: float, value: Value, slope: float) -> float | None:
     """Return how far on either side of a root the sign is beyond doubt; None if nowhere."""
     radius = 2.0 * math.ulp(x)
     if slope:
@@ -402,215 +396,27 @@ def _least(points: list[tuple[float, Value]]) -> Root | None:
     return Root((Value(x),), (value,), MISSES)
 
 
-# -- several unknowns
+# -- roots apart from each other
 
 
-def several(f: Function, axes: Sequence[Axis], scales: Sequence[float], rough: Function | None = None) -> Search:
-    """Return the points where several conditions hold together, as far as descents from many starts find them.
-
-    Parameters
-    ----------
-    f: a function of as many unknowns as there are axes, and no fewer conditions.
-    axes: the unknowns and their intervals; where one has a start, the first descent begins there.
-    scales: the size of each condition, by which what is left of it is weighed.
-    rough: the same conditions, faster and less exactly; descents use it, and f is asked where they end.
-
-    Returns
-    -------
-    The Search, the same at every call: the starts are drawn with a fixed seed. Errors of coordinates are estimated
-    from the Jacobian, and None where its rank leaves them open.
-
-    Examples
-    --------
-    >>> def circle(points):
-    ...     return [(Value(x * x + y * y - 1.0, 1e-15), Value(x - y, 1e-15)) for x, y in points]
-    >>> axes = [Axis("x", -2.0, 2.0), Axis("y", -2.0, 2.0)]
-    >>> [round(root.point[0].value, 12) for root in several(circle, axes, (1.0, 1.0)).roots]
-    [-0.707106781187, 0.707106781187]
-    """
-    watched, exact = _Watched(rough or f), _Watched(f)
-    starts, sampled = _starts(watched, axes, scales)
-    points, undefined, ranges = watched.points, watched.undefined, watched.ranges
-    bottoms = [bottom for t in starts if (bottom := _descent(watched, axes, scales, t)) is not None]
-    apart = _apart(bottoms, axes)
-    lefts = watched(apart)
-    near = [x for x, left in zip(apart, lefts, strict=True) if _cost(left, scales) < _PROMISING]
-    sampled += [Root(tuple(map(Value, x)), left, MISSES, rank=0) for x, left in zip(apart, lefts, strict=True)]
-    ends = [end for x in near if (end := _settled(exact, axes, scales, x)) is not None]
-    met = [root for root in ends if root.how == MEETS]
-    best = None if met else min([*ends, *sampled], key=lambda root: _cost(root.left, scales), default=None)
-    roots = tuple(_distinct(met, axes))
-    arrived = sum(_together(x, root, axes) for x in bottoms for root in roots)
-    return Search(roots, best, points, undefined, ranges, starts=len(starts), arrived=arrived)
-
-
-def _starts(f: _Watched, axes: Sequence[Axis], scales: Sequence[float]) -> tuple[list[list[float]], list[Root]]:
-    """Return where to descend from, as shares of the intervals, and the best of the sample as no root.
-
-    First comes where the unknowns stood, if that is known.
-    """
-    import numpy as np
-
-    shares = np.random.default_rng(SEED).random((SAMPLED, len(axes))).tolist()
-    if all(axis.start is not None for axis in axes):
-        shares.insert(0, [axis.share(axis.start) for axis in axes])
-    found = f([_placed(axes, t) for t in shares])
-    costs = [_cost(left, scales) for left in found]
-    if not any(map(math.isfinite, costs)):
-        return [], []
-    least = min(range(len(shares)), key=costs.__getitem__)
-    best = Root(tuple(Value(x) for x in _placed(axes, shares[least])), found[least], MISSES, rank=0)
-    first = [0] if len(shares) > SAMPLED and math.isfinite(costs[0]) else []
-    order = [k for k in sorted(range(len(shares)), key=costs.__getitem__) if math.isfinite(costs[k]) and k not in first]
-    # the best by what is left, and among the others one in so many, so that no basin takes all descents
-    half = DESCENTS // 2
-    chosen = first + order[:half] + order[half :: max(len(order[half:]) // half, 1)][:half]
-    return [shares[k] for k in chosen], [best]
-
-
-def _placed(axes: Sequence[Axis], t: Sequence[float]) -> Point:
-    return tuple(axis.at(share) for axis, share in zip(axes, t, strict=True))
-
-
-def _cost(left: tuple[Value, ...], scales: Sequence[float]) -> float:
-    if any(value.value is None for value in left):
-        return math.inf
-    return math.hypot(*(value.value / scale for value, scale in zip(left, scales, strict=True)))
-
-
-def _descent(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], t: list[float]) -> Point | None:
-    """Return where a descent by least squares within the intervals ends; None where the function gives out."""
-    import numpy as np
-    from scipy.optimize import least_squares
-
-    def weighed(points: Sequence[Point]):
-        found = f(points)
-        return np.array([[np.nan if v.value is None else v.value for v in left] for left in found]) / scales
-
-    def residual(t):
-        return weighed([_placed(axes, t)])[0]
-
-    def jacobian(t):
-        steps = np.where(t > 0.5, -_STEP, _STEP) * np.eye(len(t))
-        found = weighed([_placed(axes, t + step) for step in (*steps, *(-steps), 0.0 * t)])
-        ahead, behind, here = found[: len(t)], found[len(t) : -1], found[-1]
-        inside = (np.abs(t - 0.5) < 0.5 - 2.0 * _STEP)[:, None]
-        slopes = np.where(inside, (ahead - behind) / 2.0, ahead - here) / steps.diagonal()[:, None]
-        if not np.isfinite(slopes).all():
-            raise _Undefined
-        return slopes.T
-
-    try:
-        with np.errstate(all="ignore"):
-            found = least_squares(
-                residual, np.clip(t, 1e-9, 1.0 - 1e-9), jacobian, bounds=(0.0, 1.0), max_nfev=60,
-                xtol=1e-14, ftol=1e-14, gtol=1e-14,
-            )  # fmt: skip
-        return _placed(axes, found.x.tolist())
-    except (_Undefined, np.linalg.LinAlgError, ValueError):  # SciPy's word for a start that is not defined
-        return None
-
-
-def _apart(points: list[Point], axes: Sequence[Axis]) -> list[Point]:
-    """Return the points without those that all but coincide with one before."""
-    found: list[Point] = []
-    for x in points:
-        if not any(_close(x, other, axes, _SAME) for other in found):
-            found.append(x)
-    return found
-
-
-def _close(a: Point, b: Point, axes: Sequence[Axis], within: float) -> bool:
-    return all(abs(axis.share(x) - axis.share(y)) < within for axis, x, y in zip(axes, a, b, strict=True))
-
-
-def _together(x: Point, root: Root, axes: Sequence[Axis]) -> bool:
-    """Whether a descent ended where the root is."""
-    return _close(x, _coordinates(root), axes, _ARRIVED)
-
-
-def _coordinates(root: Root) -> Point:
-    return tuple(value.value for value in root.point)
-
-
-def _settled(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], x: Point) -> Root | None:
-    """Return the root that Newton's method reaches, or where it gets stuck; None where the function gives out."""
-    import numpy as np
-
-    try:
-        return _newton(f, axes, scales, x)
-    except (_Undefined, np.linalg.LinAlgError):
-        return None
-
-
-def _newton(f: _Watched, axes: Sequence[Axis], scales: Sequence[float], x: Point) -> Root:
-    import numpy as np
-
-    left = _defined(f, x)
-    for _ in range(12):
-        slopes = _slopes(f, axes, x)
-        step = np.linalg.lstsq(
-            slopes / np.array(scales)[:, None], [-v.value / s for v, s in zip(left, scales, strict=True)]
-        )[0]
-        moved = tuple(float(min(max(a + d, axis.low), axis.high)) for a, d, axis in zip(x, step, axes, strict=True))
-        there = f([moved])[0]
-        # near a root the errors say what matters: one condition's noise must not hide what another one leaves
-        sizes = [max(value.error, 1e-18 * scale) for value, scale in zip(left, scales, strict=True)]
-        if moved == x or not _cost(there, sizes) < _cost(left, sizes):
-            break
-        x, left = moved, there
-    return _judged(axes, scales, x, left, _slopes(f, axes, x))
-
-
-def _judged(axes: Sequence[Axis], scales: Sequence[float], x: Point, left: tuple[Value, ...], slopes) -> Root:
-    """Say what a point is: a root if the errors and the last digits of the unknowns explain all that is left."""
-    import numpy as np
-
-    widths = np.array([max(abs(a), 1e-3 * (axis.high - axis.low)) for a, axis in zip(x, axes, strict=True)])
-    sizes = np.linalg.svd(slopes * widths / np.array(scales)[:, None], compute_uv=False)
-    rank = int(np.count_nonzero(sizes > _FLAT * max(sizes[0], 1e-300)))
-    digits = np.abs(slopes) @ np.array([math.ulp(a) for a in x])
-    values, errors = np.abs([v.value for v in left]), np.array([v.error for v in left])
-    how = MEETS if (values <= errors + 4.0 * digits).all() else MISSES
-    radii = [None] * len(x)
-    if how == MEETS and rank == len(x):
-        found = 2.0 * np.abs(np.linalg.pinv(slopes)) @ (values + errors)
-        radii = [float(r + math.ulp(a)) for r, a in zip(found, x, strict=True)]
-    return Root(tuple(Value(float(a), r) for a, r in zip(x, radii, strict=True)), left, how, rank=rank)
-
-
-def _defined(f: _Watched, x: Point) -> tuple[Value, ...]:
-    left = f([x])[0]
-    if any(value.value is None for value in left):
-        raise _Undefined
-    return left
-
-
-def _slopes(f: _Watched, axes: Sequence[Axis], x: Point):
-    """Return the Jacobian by differences, one-sided at the ends of the intervals."""
-    import numpy as np
-
-    pairs = []
-    for place, axis in enumerate(axes):
-        h = min(_STEP * max(abs(x[place]), 1e-3 * min(axis.high - axis.low, 1.0)), 0.25 * (axis.high - axis.low))
-        ends = max(x[place] - h, axis.low), min(x[place] + h, axis.high)
-        pairs += [(*x[:place], end, *x[place + 1 :]) for end in ends]
-    found = f(pairs)
-    if any(value.value is None for left in found for value in left):
-        raise _Undefined
-    values = np.array([[value.value for value in left] for left in found])
-    widths = np.array([pairs[2 * k + 1][k] - pairs[2 * k][k] for k in range(len(axes))])
-    return ((values[1::2] - values[::2]) / widths[:, None]).T
-
-
-def _distinct(roots: list[Root], axes: Sequence[Axis]) -> list[Root]:
+def distinct(roots: list[Root], axes: Sequence[Axis]) -> list[Root]:
     """Return the roots that differ, nearest first to where the unknowns stood, then in order."""
     found: list[Root] = []
     for root in sorted(roots, key=lambda root: root.worst):
-        x, others = _coordinates(root), map(_coordinates, found)
-        if not any(_close(x, other, axes, _NEAR) for other in others):
+        x, others = coordinates(root), map(coordinates, found)
+        if not any(close(x, other, axes, _NEAR) for other in others):
             found.append(root)
     return sorted(found, key=lambda root: (_distance(root, axes), [value.value for value in root.point]))
+
+
+def close(a: Point, b: Point, axes: Sequence[Axis], within: float) -> bool:
+    """Whether two points are nearer than a share of each interval."""
+    return all(abs(axis.share(x) - axis.share(y)) < within for axis, x, y in zip(axes, a, b, strict=True))
+
+
+def coordinates(root: Root) -> Point:
+    """Return where a root is."""
+    return tuple(value.value for value in root.point)
 
 
 def _distance(root: Root, axes: Sequence[Axis]) -> float:

@@ -38,6 +38,11 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _EXAMPLE = "A SPEC is a layer's name, or a name with parameters such as leaky_relu(negative_slope=0.2)."
+#: What else may have been meant, as a pattern in the text, and how that is written.
+_MEANT = (
+    (r"\.py\b", 'Code in a file is FILE.py:NAME, or callable("FILE.py:NAME", a=2) with parameters.'),
+    (r"\bx\b", 'A formula goes with --expr, or in quotes: expr("x * tanh(x)").'),
+)
 #: How numbers may be given where there may be several.
 RANGES = "Accepted: a number, a range such as -3:3:61 or 0.01:100:31:log, or a list such as [0, 0.5, 1]."
 
@@ -349,9 +354,10 @@ class _Reader:
         return text
 
     def fail(self, wanted: str) -> None:
-        found = self.peek()[1] or "the end"
+        found = echo(self.peek()[1]) if self.peek()[1] else "the end"
         place = len(self.text) - len(self.text[self.at :].lstrip()) + 1
+        meant = next((told for pattern, told in _MEANT if re.search(pattern, self.text[:LONGEST_ECHO])), "")
         raise RequestError(
-            f"{echo(self.text)} is not {self.what}: expected {wanted} at character {place}, found {echo(found)}.",
-            self.hint,
+            f"{echo(self.text)} is not {self.what}: expected {wanted} at character {place}, found {found}.",
+            f"{self.hint} {meant}" if meant and self.hint is _EXAMPLE else self.hint,
         )

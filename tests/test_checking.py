@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normcal import checking, renderer, schema
-from normcal.comparison import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
 from normcal.checking import Checked
+from normcal.comparison import AGREE, DISAGREE, MISSING, UNDECIDED, Finding
 from normcal.errors import NormcalError
 from normcal.report import View
 from tests.program import succeed

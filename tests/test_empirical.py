@@ -336,3 +336,9 @@ def test_a_law_of_records_is_the_same_only_for_the_same_values(folder, values):
     assert before == law.named(FILES[0])
     np.save("values.npy", values + 1.0)
     assert before != law.named(FILES[0])
+
+
+def test_values_whose_squares_overflow_leave_no_warning(tmp_path):
+    np.save(tmp_path / "huge.npy", np.array([1e300, -1e300, 1e308]))
+    found = Request(input=f'empirical(file="{tmp_path / "huge.npy"}")').law
+    assert found.count == 3 and not np.isfinite(found.std)

@@ -14,6 +14,7 @@ from normcal import catalog, kernel, meanfield
 from normcal.errors import RequestError, Unsupported
 from normcal.kernel import CLOSED, MEHLER, NESTED
 from normcal.law import Normal
+from normcal.numerics import isolation
 from normcal.numerics.balls import Ball
 from normcal.numerics.hermite import hermite
 
@@ -362,6 +363,27 @@ def test_deep_kernel_shaping_finds_its_four_conditions():
     assert holds(its.correlation_map(0.0), 1 / math.pi, 1e-15) and holds(its.map_slope(1.0), 1.0, 1e-15)
 
 
+# -- what is bounded
+
+
+def test_where_nearly_everything_stays_open_the_search_ends_early_and_says_so(monkeypatch):
+    asked = []
+    around = meanfield.Squares.around
+    monkeypatch.setattr(meanfield.Squares, "around", lambda self, qs: asked.extend(qs) or around(self, qs))
+    monkeypatch.setattr(isolation, "GRID", 8)
+    monkeypatch.setattr(isolation, "MOST_OPEN", 20)
+    found = meanfield.critical(catalog.layer("tanh(input_scale=1e200)"))
+    assert not found.points and found.open and found.open[0][1] > 1.0
+    assert len(asked) < 80 < isolation.MOST_POINTS
+
+
+def test_what_was_computed_is_kept(monkeypatch):
+    its = kernel.of('expr("sqrt(abs(x))")')
+    first = its.dual(0.9)
+    monkeypatch.setattr(kernel.Kernel, "_computed", None)
+    assert its.dual(0.9) is first
+
+
 # -- what is refused
 
 
@@ -371,6 +393,7 @@ def test_deep_kernel_shaping_finds_its_four_conditions():
         ("max_pool", Normal(), "one function"), ("crelu", Normal(), "side by side"), ("rrelu", Normal(), "random"),
         ("dropout", Normal(), "one function"), ("relu | dropout", Normal(), "dropout"),
         ("relu", Normal(0.0, 0.0), "std cannot be 0"), ("exp", Normal(0.0, 20.0), "std 20"),
+        ("tanh", Normal(0.0, 1e300), "std cannot be 1e+300"), ("tanh", Normal(0.0, 1e-300), "std cannot be 1e-300"),
     ],
 )  # fmt: skip
 def test_what_has_no_kernel_is_refused_with_the_reason(spec, law, told):

@@ -5,6 +5,7 @@ import json
 import math
 import pickle
 
+import jsonschema
 import mpmath
 import pytest
 from hypothesis import given, settings
@@ -299,7 +300,6 @@ def test_the_assumptions_of_an_output_are_its_options(text):
 
 @pytest.mark.parametrize("text", ["student_t(df=5)", "student_t(df=1)", "discrete(values=(1, 2))"])
 def test_an_output_fits_its_schema(text):
-    jsonschema = pytest.importorskip("jsonschema", reason="the test extra brings it")
     data = json.loads(succeed("compute", "tanh", "--input", text, "--format", "json").stdout)
     jsonschema.validate(data, schema.get("output"))
     assert data["assumptions"]["input"]["standardised"] is False
@@ -376,6 +376,9 @@ WRONG = [
     ("uniform(low=-1e200, high=1)", "neither beyond"),
     ("laplace(scale=0)", "scale cannot be 0"),
     ("laplace(scale=-1)", "scale cannot be -1"),
+    ("laplace(scale=1e308)", "scale cannot be 1e+308"),
+    ("logistic(loc=-1e308)", "loc cannot be -1e+308"),
+    ("half_normal(scale=1e308)", "scale cannot be 1e+308"),
     ("truncated_normal", "needs low or high"),
     ("truncated_normal(low=2, high=1)", "low must be below high"),
     ("mixture", "needs means"),
@@ -426,3 +429,10 @@ def test_configs_take_laws(tmp_path):
     path.write_text("layers: [relu]\ninput: student(df=5)\n", encoding="utf-8")
     refused = invoke("table", path)
     assert refused.exit_code == 2 and "table.yaml" in refused.stderr and "input" in refused.stderr
+
+
+@pytest.mark.parametrize("typed", ["values.npy", "empirical(file=a/values.csv)", "empirical(a.parquet"])
+def test_a_file_without_quotes_is_told_how_it_is_written(typed):
+    with pytest.raises(NormcalError) as refused:
+        Request(input=typed)
+    assert 'empirical(file="values.npy")' in refused.value.hint and "layer" not in refused.value.message

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import normcal
 from normcal import answer, catalog
 from normcal.errors import RequestError
 from normcal.problem import Problem, term
@@ -56,6 +57,14 @@ KNOWN = [
     ("identity", "input.df=2.5:90", "forward.std^2=1.25", {"input": "student_t(df=5)"}, mpmath.mpf(10)),
     ("relu", "std=0.1:9", "forward.mean=1", {"input": "laplace(standardised=yes)"}, 2 * mpmath.sqrt(2)),
 ]
+
+
+def test_an_expression_may_leave_several_parameters_without_a_value():
+    found = solved('expr("a * tanh(b * x)")', ["a=0.1:9", "b=0.1:9"], ["forward.std=1", "backward.std=1.2"])
+    a, b = found.solutions[0].values.values()
+    again = normcal.compute(f'expr("a * tanh(b * x)", a={a.value!r}, b={b.value!r})')
+    assert again.forward.std.value == pytest.approx(1.0, rel=1e-9)
+    assert again.backward.std.value == pytest.approx(1.2, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +224,8 @@ REFUSED = [
     ("fewer-targets", "elu", ["alpha", "output_scale"], ["forward.mean=0"], "2 unknowns and 1 target", "as many"),
     ("too-many-unknowns", "elu", ["alpha"] * 13, ["forward.mean=0"], "13 unknowns", "at most 12"),
     ("sweep", "elu(input_scale=[1, 2])", ["alpha"], ["forward.mean=0"], "sweep over input_scale", ""),
+    ("no-value-for-another", 'expr("a * x + b * x")', ["a"], ["forward.std=1"], "uses 'b'", "Give it one"),
+    ("unknown-of-an-expression", 'expr("a * x")', ["a", "b"], ["forward.std=1", "forward.mean=0"], "b", ""),
     ("layer", "elo", ["alpha"], ["forward.mean=0"], "'elo'", "'elu'"),
     ("nowhere-defined", "batch_norm(group_size=3, eps=0)", ["std"], ["scale.geometric=1", "forward.mean=0"], "", ""),
 ]  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from normcal.value import Value
 from normcal.rounding import DEFAULT, error, significant, text, with_error
+from normcal.value import Value
 
 STEADY = settings(derandomize=True, database=None, deadline=None, max_examples=300)
 MODERATE = st.floats(1e-12, 1e12)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normcal import solve
+from normcal import descent, solve
 from normcal.solve import CROSSES, EVERYWHERE, MEETS, MISSES, TOUCHES, Axis
 from normcal.value import Value
 
@@ -168,7 +168,7 @@ def vector(*functions, error=ERROR):
 
 def several(functions, ends, error=ERROR, **more):
     axes = [Axis(f"x{k}", *pair) for k, pair in enumerate(ends)]
-    return solve.several(vector(*functions, error=error), axes, [1.0] * len(functions), **more)
+    return descent.several(vector(*functions, error=error), axes, [1.0] * len(functions), **more)
 
 
 BOX = [(-3.0, 3.0), (-3.0, 3.0)]
@@ -250,7 +250,7 @@ def test_rough_functions_lead_where_the_exact_ones_decide():
         return vector(*CIRCLE)(points)
 
     rough = vector(lambda x, y: x * x + y * y - 1.0 + 1e-9, lambda x, y: x - y + 1e-9, error=1e-8)
-    found = solve.several(exact, [Axis("x", *BOX[0]), Axis("y", *BOX[1])], (1.0, 1.0), rough)
+    found = descent.several(exact, [Axis("x", *BOX[0]), Axis("y", *BOX[1])], (1.0, 1.0), rough)
     assert [root.point[0].value for root in found.roots] == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5)], abs=1e-14)
     assert len(asked) < 200
 

@@ -314,3 +314,18 @@ def test_the_message_is_one_line_whatever_the_text():
     assert "\n" not in caught.value.message
     assert "\x1b" not in caught.value.message
     assert len(caught.value.message) < 400
+
+
+#: (what is typed, what the hint says of it)
+MEANT = [
+    ("x * tanh(x)", "--expr"), ("tanh(x)", "--expr"), ("expr(x*tanh(x))", 'expr("x * tanh(x)")'),
+    ("my file.py:phi", "FILE.py:NAME"), ("act.py", "FILE.py:NAME"),
+    ("act.py:phi(a=2)", 'callable("FILE.py:NAME", a=2)'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "told"), MEANT, ids=[typed for typed, _ in MEANT])
+def test_a_formula_or_code_in_the_place_of_a_spec_is_told_how_it_is_written(typed, told):
+    with pytest.raises(RequestError) as caught:
+        parse(typed)
+    assert told in caught.value.hint and "A SPEC is" in caught.value.hint

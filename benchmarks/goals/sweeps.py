@@ -1,4 +1,4 @@
-"""Ten thousand SPECs through the command line to CSV on one processor: rows a second, memory, the first row."""
+"""Thousands of SPECs, and of inputs, through the command line to CSV on one processor: rows a second, memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ _RATES = {
 }  # fmt: skip
 _FLAT = {name: Goal(f"peak memory, {ROWS:,} rows of `{name}`", "B", "1,000 rows", most=1.25) for name in _SWEPT}
 _FIRST = Goal(f"first row of {ROWS:,} `leaky_relu` is written", "s", "the last row", most=0.25)
-GOALS = (*_RATES.values(), *_FLAT.values(), _FIRST)
+#: layer -> points a second over the std of the input, where every point has a law of its own
+_POINTS = {
+    name: Goal(
+        f"sweep of `{name}` over {ROWS // 10:,} stds, whole command", "points/s", "the bare rule, activations/s",
+        least=least,
+        absolute=True,
+    )
+    for name, least in {"relu": 1000.0, "gelu": 500.0}.items()
+}  # fmt: skip
+GOALS = (*_RATES.values(), *_FLAT.values(), _FIRST, *_POINTS.values())
 
 
 def specs(name: str, rows: int) -> list[str]:
@@ -49,6 +58,19 @@ def measure(budget):
             yield _FLAT[name].found(min(ran.peak for ran, _ in pairs), short.peak)
         command = shell.normcal("compute", *specs("leaky_relu", rows), "--format", "csv")
         yield _FIRST.found(*shell.first_line(command))
+        for name, goal in _POINTS.items():
+            argv = (
+                "sweep",
+                name,
+                "--std",
+                f"0.5:1.5:{few}",
+                "--columns",
+                "forward.std,backward.std",
+                "--format",
+                "csv",
+            )
+            ran = min(shell.watched(shell.normcal(*argv)).seconds for _ in range(budget.runs(2)))
+            yield goal.found(few / ran, 1.0 / _bare())
 
 
 def _bare() -> float:

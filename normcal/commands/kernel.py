@@ -43,10 +43,14 @@ def command(specs, correlation, coefficients, sigma_w, sigma_b, q_interval, mean
     """
     from normcal import catalog, kernel_report
     from normcal.commands._output import Output
+    from normcal.commands._progress import Progress
     from normcal.request import Request
 
     named = _options.need_specs(specs, "kernel")
     law = Request().updated({"mean": mean, "std": std}).law
     asked = kernel_report.asked(law, correlation, coefficients, sigma_w, sigma_b, q_interval)
     target = Output.checked(format, digits, output)
-    target.write(kernel_report.report(kernel_report.only(catalog.layers(named, code=True)), asked))
+    layer = kernel_report.only(catalog.layers(named, code=True))
+    with Progress("steps") as progress:
+        found = kernel_report.report(layer, asked, progress)
+    target.write(found)

@@ -72,8 +72,7 @@ def _gradient(layer: Layer, function, law: Law) -> tuple[Value, Value, Value, st
         raise Unsupported(
             "the derivative is by differences, which serve an incoming gradient of mean 0 and independent"
         )
-    given = law.gradient
-    b = given.std * math.sqrt((1.0 - given.correlation) * (1.0 + given.correlation))
+    given, b = law.gradient, law.gradient.own_std
 
     def a(x):
         return given.mean + given.std * given.correlation * ((x - law.mean) / law.std)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 from normcal.engine import Effort, Engine, Interrupted, heavy_tails
 from normcal.errors import RequestError, Unsupported
@@ -33,6 +34,13 @@ RECORDED = "recorded values"
 LEAST_INFORMATIVE = 100.0
 
 
+class Doubts(NamedTuple):
+    """Why a sampled std has no standard error, and why nothing sampled has; empty where they have."""
+
+    heavy: str
+    blur: str
+
+
 class MonteCarlo(Engine):
     """Draws input and incoming gradient, runs the layer and its vector-Jacobian product."""
 
@@ -42,21 +50,22 @@ class MonteCarlo(Engine):
     summary = "simulation; error: one standard error"
 
     def find(self, layer: Layer, direction: str, law: Law, effort: Effort) -> Estimate:
+        from normcal.blur import blurred
         from normcal.executor import Lost
         from normcal.sampling import Job
         from normcal.simulation import Simulation
 
         def estimate() -> Estimate | None:
-            return _assembled(simulation, layer, law, effort, heavy)
+            return _assembled(simulation, layer, law, effort, doubts)
 
         def good(moments: dict) -> bool:
             found = effort.rtol and estimate()
             return bool(found) and found.status == OK and found.relative_error <= effort.rtol
 
-        heavy = heavy_tails(layer, direction, law)
+        doubts = Doubts(heavy_tails(layer, direction, law), blurred(layer, direction, law))
         if law.recorded:
             with contextlib.suppress(Unsupported):
-                return _over_records(layer, direction, law, effort, heavy)
+                return _over_records(layer, direction, law, effort, doubts)
         samples = samples_for(layer, effort.samples, effort.rtol)
         simulation = Simulation(Job(layer, direction, law, samples, effort.seed, effort.sampler), effort, good)
         try:
@@ -95,7 +104,7 @@ def samples_for(layer: Layer, asked: int | None, rtol: float | None = None) -> i
     return asked
 
 
-def _over_records(layer: Layer, direction: str, law: Law, effort: Effort, heavy: str) -> Estimate:
+def _over_records(layer: Layer, direction: str, law: Law, effort: Effort, doubts: Doubts) -> Estimate:
     """Average a function of one entry over all recorded values, once each."""
     from normcal import averages
 
@@ -106,7 +115,7 @@ def _over_records(layer: Layer, direction: str, law: Law, effort: Effort, heavy:
     def estimate() -> Estimate | None:
         if not seen:
             return None
-        found = replace(_estimate(seen[-1], seen[-1].rows, law, effort, heavy), sampler=RECORDED)
+        found = replace(_estimate(seen[-1], seen[-1].rows, law, effort, doubts), sampler=RECORDED)
         if resampling is None or found.std.error is None:
             return found
         pairs = zip((found.mean, found.std, found.rms), resampling.errors(), strict=True)
@@ -125,17 +134,17 @@ def _over_records(layer: Layer, direction: str, law: Law, effort: Effort, heavy:
     return estimate()
 
 
-def _assembled(simulation, layer: Layer, law: Law, effort: Effort, heavy: str) -> Estimate | None:
+def _assembled(simulation, layer: Layer, law: Law, effort: Effort, doubts: Doubts) -> Estimate | None:
     """Turn the moments of the parts into an Estimate; None where there are none yet."""
     fair = simulation.fair
-    found = {name: _estimate(each, simulation.drawn(each), law, effort, heavy) for name, each in fair.items()}
+    found = {name: _estimate(each, simulation.drawn(each), law, effort, doubts) for name, each in fair.items()}
     pooled = found.pop(POOLED, None)
     if not found:
         return pooled
     return replace(pooled, **parts(layer, found))
 
 
-def _estimate(moments, drawn: int, law: Law, effort: Effort, heavy: str) -> Estimate:
+def _estimate(moments, drawn: int, law: Law, effort: Effort, doubts: Doubts) -> Estimate:
     """Turn moments into an Estimate; where the error means nothing, say so and state none."""
     values = [(moments.mean, moments.mean_error), (moments.std, moments.std_error), (moments.rms, moments.rms_error)]
     status, reason = OK, ""
@@ -143,9 +152,12 @@ def _estimate(moments, drawn: int, law: Law, effort: Effort, heavy: str) -> Esti
     if not all(math.isfinite(x) for value, error in values[:2] for x in (value, error if known else 0.0)):
         values = [(math.inf, math.inf)] * len(values)
         status, reason = TOLERANCE_MISSED, "the squares of the sampled values are larger than the largest double"
-    elif heavy:
+    elif doubts.blur:
+        values = [(value, math.inf) for value, _ in values]
+        status, reason = TOLERANCE_MISSED, f"no standard error can be stated: {doubts.blur}"
+    elif doubts.heavy:
         values = [values[0], *((value, math.inf) for value, _ in values[1:])]
-        status, reason = TOLERANCE_MISSED, f"no standard error can be stated: {heavy}"
+        status, reason = TOLERANCE_MISSED, f"no standard error can be stated: {doubts.heavy}"
     elif moments.informative < LEAST_INFORMATIVE and not (law.std == 0.0 and moments.std == 0.0):
         values = [(value, math.inf) for value, _ in values]
         status = TOLERANCE_MISSED

@@ -13,7 +13,7 @@ from normcal.spec import write
 if TYPE_CHECKING:
     from normcal.numerics.balls import Ball
 
-REAL, POSITIVE = "(-inf, inf)", "(0, inf)"
+REAL = "(-inf, inf)"
 #: Scales and places beyond these over- or underflow somewhere.
 LARGEST, SMALLEST = 1e150, 1e-150
 STANDARDISED = Param(
@@ -23,8 +23,10 @@ STANDARDISED = Param(
     "shifted and scaled to mean 0 and std 1, whatever its own; --mean and --std then move and scale it",
     quiet=True,
 )
-LOC = Param("loc", 0.0, REAL, "its centre")
-SCALE = Param("scale", 1.0, POSITIVE, "its scale")
+#: Beyond this growth cannot be measured any more: farther out there is no double.
+_FARTHEST = LARGEST * LARGEST
+LOC = Param("loc", 0.0, f"[{-_FARTHEST:g}, {_FARTHEST:g}]", "its centre")
+SCALE = Param("scale", 1.0, f"(0, {_FARTHEST:g}]", "its scale")
 
 
 class Named(Law):

@@ -55,6 +55,8 @@ class Empirical(Named):
         """Read the file once: how many values there are, their mean and std, and what tells them from others."""
         import hashlib
 
+        import numpy as np
+
         from normcal import records
         from normcal.numerics.moments import Moments
 
@@ -62,8 +64,9 @@ class Empirical(Named):
         self.path = os.path.join(self.folder, self.file)
         for block in records.opened(self.file, self.column, self.folder).blocks():
             digest.update(block.data)
-            found = Moments.of(block[:, None])
-            total = found if total is None else total.merge(found)
+            with np.errstate(over="ignore", invalid="ignore"):  # a std that no double holds is told as infinite
+                found = Moments.of(block[:, None])
+                total = found if total is None else total.merge(found)
         self.count, self.digest = total.rows, digest.hexdigest()
         self.measured = total.mean, total.std
         self.stamp = records.stamp(self.path)

@@ -109,10 +109,10 @@ class Several(Written, Layer):
             )
         for name, (kinks, jumps) in self._places(law).items():
             if kinks:
-                found.append(f"{self.label}: the slope jumps at {name} = {listed(kinks)}")
+                found.append(f"{self.label}: the slope jumps at {listed(name, kinks)}")
             if jumps:
-                where = listed(jumps)
-                found.append(f"{self.label}: the output jumps at {name} = {where}; the backward figure leaves that out")
+                where = listed(name, jumps)
+                found.append(f"{self.label}: the output jumps at {where}; the backward figure leaves that out")
         return found
 
     def details(self, law) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Factor:
         found = self.landmarks(law)
         if found.trouble:
             raise Unsupported(found.trouble)
-        return Component(self.f, found.edges, tuple(found.features) or ((0.0, 1.0),))
+        return Component(self.f, found.edges, found.scales)
 
     def undefined(self, law, direction: str) -> str:
         from normcal.layers.expressions import no_number

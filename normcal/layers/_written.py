@@ -89,10 +89,12 @@ def merged(first: tuple, second: tuple) -> tuple:
     return tuple(found)
 
 
-def listed(places: list[float]) -> str:
-    """Return places as a sentence has them.
+def listed(name: str, places: list[float]) -> str:
+    """Return places along an input as a sentence has them.
 
-    >>> listed([-1.0, 1.0])
-    '-1 and 1'
+    >>> listed("x", [-1.0, 1.0])
+    'x = -1 and 1'
     """
-    return " and ".join(f"{x:.12g}" for x in places) if len(places) < 4 else f"{len(places)} places"
+    if len(places) > 3:
+        return f"{len(places)} places"
+    return f"{name} = {' and '.join(f'{x:.12g}' for x in places)}"

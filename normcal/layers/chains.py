@@ -134,6 +134,8 @@ class Chain(Layer):
                     f"{stage.name} sees {value:g} with positive probability, where its slope is infinite: what is "
                     "multiplied with it there is 0"
                 )
+            if _singular(stage, value):
+                continue  # infinite there, which ``infinite`` tells
             reasons = (stage.undefined(way, Normal(value, 0.0)) for way in asked)
             reason = next(filter(None, reasons), "")
             if reason and probability ** self._ports[at].inputs > NEVER:
@@ -187,9 +189,9 @@ class Chain(Layer):
             return ""
         if any(part.weight for part in parts):
             return ""
-        from normcal.numerics import landmarks
+        from normcal.numerics import infinities
 
-        found = (landmarks.infinite(part.f, law, direction) for part in parts if callable(part.f))
+        found = (infinities.infinite(part.f, law, direction) for part in parts if callable(part.f))
         return next(filter(None, found), "")
 
     def heavy(self, direction: str, law) -> str:

@@ -95,7 +95,7 @@ class Custom(Written, Jumping):
     @property
     def features(self) -> tuple[tuple[float, float], ...]:
         """The places and scales on which f changes within reach of N(0, 1)."""
-        return tuple(self.landmarks(STANDARD).features) or ((0.0, 1.0),)
+        return self.landmarks(STANDARD).scales
 
     def components(self, direction: str, law: Normal):
         found = self.landmarks(law)
@@ -103,13 +103,7 @@ class Custom(Written, Jumping):
             raise Unsupported(found.trouble)
         kinks, jumps = self.places(law)
         cuts = merged(merged(kinks, jumps), found.edges)  # whatever is listed, the mesh keeps what was found
-        features = tuple(found.features) or ((0.0, 1.0),)
-        if not self.plain:
-            cuts = tuple((x - self.input_shift) / self.input_scale for x in cuts)
-            features = tuple(
-                ((x - self.input_shift) / self.input_scale, width / abs(self.input_scale)) for x, width in features
-            )
-        return [Component(self.around(self.f), cuts, features)]
+        return [Component(self.around(self.f), *self.outside(cuts, found.scales))]
 
     # --- what it has to say ---
 
@@ -130,12 +124,10 @@ class Custom(Written, Jumping):
         kinks, jumps = (self._outside(places) for places in self.places(law))
         found = []
         if kinks:
-            found.append(f"{self.label}: the slope jumps at x = {listed(kinks)}")
+            found.append(f"{self.label}: the slope jumps at {listed('x', kinks)}")
         if jumps:
-            where = listed(jumps)
-            found.append(
-                f"{self.label}: the output jumps at x = {where}; the backward figure leaves out the delta there"
-            )
+            where = listed("x", jumps)
+            found.append(f"{self.label}: the output jumps at {where}; the backward figure leaves out the delta there")
         if self.kept["detect"] == "no" and self.landmarks(law).trouble:
             found.append(f"{self.label}: kinks and jumps are those that were given; the bounds are no better than they")
         if not self.tree.names:
@@ -233,9 +225,9 @@ def infinite(f: Callable, law: Normal, direction: str) -> str:
     """Return why the second moment of f, or of its slope, is infinite under a normal law; of others, laws know more."""
     if not law.normal:
         return ""
-    from normcal.numerics import landmarks
+    from normcal.numerics import infinities
 
-    return landmarks.infinite(f, law, direction)
+    return infinities.infinite(f, law, direction)
 
 
 def heavy(f: Callable, law: Normal, direction: str) -> str:

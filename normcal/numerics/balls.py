@@ -303,13 +303,18 @@ class Balls(PowerOfBalls):
         k = _kit(x)
         right = x.mid > -1.0
         tail = _Phi(k.where(right, -x.mid, k.maximum(x.mid, -37.0)), k)
-        far = -0.5 * x.mid * x.mid - k.log(SQRT2PI * k.maximum(-x.mid, 1.0))
+        remote = k.maximum(-x.mid, 37.0)
+        s = 1.0 / (remote * remote)  # of Mills' ratio: alternating, so that the first term left out bounds the rest
+        ratio = s * (-1.0 + s * (3.0 + s * (-15.0 + s * (105.0 - s * 945.0))))
+        far = -0.5 * remote * remote - k.log(SQRT2PI * remote) + k.log1p(ratio)
         near = k.where(right, k.log1p(-k.where(right, tail, 0.0)), k.log(k.where(right, 1.0, tail)))
         mid = k.where(x.mid > -37.0, near, far)
         size = k.maximum(abs(x.mid) - x.rad, 0.0)
         slope = k.where(x.mid - x.rad > 0.0, 2.0 * k.exp(-0.5 * size * size) / SQRT2PI, 1.0 + abs(x.mid) + x.rad)
         own = k.where(
-            x.mid > -37.0, (ERFC + ELEMENTARY) * abs(mid) + k.where(right, 0.0, ERFC), 1.0 + 2.0 * U * abs(mid)
+            x.mid > -37.0,
+            (ERFC + ELEMENTARY) * abs(mid) + k.where(right, 0.0, ERFC),
+            10500.0 * s**6 + (ELEMENTARY + 4.0 * U) * abs(mid),
         )
         return Ball(mid, (slope * x.rad + own) * GROW + TINY)
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Points of the first grid, an odd share of decades so that no round number is one of them; and in all.
 GRID, MOST_POINTS = 48, 1500
+#: Intervals that may be open at once: where nearly all stay so, as along a function that is critical everywhere, finer
+#: ones decide no more.
+MOST_OPEN = 5 * GRID
 #: Intervals narrower than this, as a ratio, are left open: a root of slope 1 cannot be told from none.
 NARROW = 1.0 + 1e-4
 #: What bounds computed from rounded bounds are widened by, relatively.
@@ -119,7 +122,8 @@ class Equation:
 def isolated(equation: Equation, low: float, high: float) -> tuple[list[Interval], list[Interval], bool]:
     """Return intervals that hold exactly one root each, those left open, and whether every point tried is one.
 
-    The ends are positive. Intervals are halved until each is decided or too narrow, up to ``MOST_POINTS`` points.
+    The ends are positive. Intervals are halved until each is decided or too narrow, as long as no more than
+    ``MOST_OPEN`` are waiting, and up to ``MOST_POINTS`` points.
     """
     grid = [low * (high / low) ** (k / (GRID - 1)) for k in range(GRID)]
     grid[-1] = high
@@ -139,7 +143,7 @@ def isolated(equation: Equation, low: float, high: float) -> tuple[list[Interval
                 undecided.append((a, b))
         left += [(a, b) for a, b in undecided if b / a < NARROW]
         halves = {(a, b): a * (b / a) ** 0.47 for a, b in undecided if b / a >= NARROW}  # hardly ever on a root
-        if spent + len(halves) > MOST_POINTS:
+        if len(halves) > MOST_OPEN or spent + len(halves) > MOST_POINTS:
             left += halves
             break
         equation.prepare(halves.values())

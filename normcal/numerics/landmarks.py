@@ -41,6 +41,8 @@ NOWHERE = 2.0**-110
 STEEPEST = 1e302
 #: A local exponent above which squares have no integral to speak of.
 CRITICAL = 0.498
+#: How near 1/2 a measured local exponent must come for squares to have none.
+CLOSE = 1e-6
 #: What may be left beside a singular point, relative to the whole.
 ENOUGH = 1e-18
 
@@ -59,6 +61,11 @@ class Landmarks:
     def edges(self) -> tuple[Ball, ...]:
         """What a component takes for its ``kinks``: kinks, jumps and singular points together, in order."""
         return tuple(sorted((*self.kinks, *self.jumps, *self.singular), key=lambda b: b.mid))
+
+    @property
+    def scales(self) -> tuple[tuple[float, float], ...]:
+        """What a component takes for its ``features``: of a function without any, that it changes on a scale of 1."""
+        return tuple(self.features) or ((0.0, 1.0),)
 
 
 def landmarks(f: Callable, low: float, high: float, *, normal: bool = True) -> Landmarks:
@@ -85,7 +92,7 @@ def landmarks(f: Callable, low: float, high: float, *, normal: bool = True) -> L
     program = recorded(f)
     if program is None:
         return Landmarks(trouble="it looks into its variable, so its kinks cannot be found")
-    return _searched(program, float(low), float(high), normal).found
+    return searched(program, float(low), float(high), normal).found
 
 
 def recorded(f: Callable) -> Program | None:
@@ -98,10 +105,10 @@ def recorded(f: Callable) -> Program | None:
 
 
 @functools.lru_cache(maxsize=128)
-def _searched(program: Program, low: float, high: float, normal: bool = True) -> _Search:
+def searched(program: Program, low: float, high: float, normal: bool = True) -> Search:
     """Return the search of an interval, done."""
     with np.errstate(all="ignore"):
-        search = _Search(program, low, high, normal)
+        search = Search(program, low, high, normal)
         try:
             search.found = search.run()
         except Trouble as trouble:
@@ -109,7 +116,7 @@ def _searched(program: Program, low: float, high: float, normal: bool = True) ->
         return search
 
 
-class _Search:
+class Search:
     """Cuts an interval into pieces until each is clear."""
 
     def __init__(self, program: Program, low: float, high: float, normal: bool = True) -> None:
@@ -155,8 +162,9 @@ class _Search:
         for row, place in enumerate(self.places):
             if place in seen:
                 self._condition(row, place, seen[place], pieces, matters, settled, rooted)
-        children = [self._cut_at_roots(pieces, rooted), pieces.of(settled & ~pieces.open & (rooted < 0))]
-        self.done = self.done.and_more(pieces.of((rooted < 0) & (~settled | pieces.open)))
+        decided = pieces.of(settled & (rooted < 0))  # once more: what was settled may tell what is open still
+        children = [self._cut_at_roots(pieces, rooted), decided]
+        self.done = self.done.and_more(pieces.of((rooted < 0) & ~settled))
         loud = self._loud(self.done, self.done)
         again, self.done = self.done.of(loud), self.done.of(~loud)
         return functools.reduce(Pieces.and_more, [*children, self._halved(again)])
@@ -250,7 +258,7 @@ class _Search:
                 ends = [self._argument(self.places[row], x[k : k + 1])[0] for x in (found.left, found.right)]
                 inner = _levels(*ends)
                 levels[k] = inner[len(inner) // 2] if inner else np.round(ends[0])
-        at = self._bisected(found.left, found.right, rows, levels)
+        at = self.bisected(found.left, found.right, rows, levels)
         again = np.array([self._removed(rows[k], at[k], found.known[:, k]) for k in range(len(rows))])
         if again.any():
             rest = rooted.copy()
@@ -322,7 +330,7 @@ class _Search:
         slots = on_arrays(self.program, x)
         return np.broadcast_to(np.asarray(self.runner.watched[place].argument(slots), float), x.shape)
 
-    def _bisected(self, low, high, rows, levels) -> np.ndarray:
+    def bisected(self, low, high, rows, levels) -> np.ndarray:
         """Return where the arguments pass their levels, by cutting each bracket in 32, again and again."""
         low, high = low.copy(), high.copy()
         cuts = np.arange(1, 32) / 32.0
@@ -369,49 +377,6 @@ class _Search:
             exact = off[0] == 0.0 and slack[0] <= U * abs(levels[k])
             radii[k] = 0.0 if exact else steps[k, apart.argmax()] if apart.any() else steps[k, -1]
         return radii
-
-    def singular(self, *, slope: bool) -> str:
-        """Return the first singular point beside which the square of f, or of its slope, has no integral."""
-        closed = self.done.of(self.done.closed & ~((self.done.bound < np.inf) & ~self.done.open))
-        for k in range(len(closed)):
-            for x, side in ((float(closed.left[k]), 1.0), (float(closed.right[k]), -1.0)):
-                reason = self._steep_at(x, side, closed.known[:, k], slope=slope)
-                if reason:
-                    return reason
-        return ""
-
-    def _steep_at(self, x: float, side: float, known, *, slope: bool) -> str:
-        """Return whether the square of f, or of its slope, has no integral on one side of a point."""
-        rad = max((rad for _, at, rad, _ in self.roots if at == x), default=0.0)
-        exact = rad == 0.0 and x == 0.0
-        found = _local_exponents(self.runner, x, rad, side, known, slope=slope, exact=exact)
-        if not (found >= 0.5 - (1e-12 if exact else _CLOSE)).all():
-            return ""
-        whose = "its slope grows" if slope else "it grows"
-        return f"{whose} like |x - {x:.6g}|^-{found[-1]:.4g} at x = {x:.6g}, so its square has no integral"
-
-    def singular_far_out(self, *, slope: bool) -> str:
-        """Return the first such point beyond the reach: what is infinite is so however little mass is there."""
-        poles = [row for row, place in enumerate(self.places) if self.runner.watched[place].kind == "pole"]
-        if not poles:
-            return ""
-        powers = 2.0 ** np.arange(-80.0, 81.0)
-        edges = np.concatenate([-powers[::-1], [0.0], powers])
-        edges = edges[abs(edges - self.mean) > REACH * self.std]
-        slots = on_arrays(self.program, edges)
-        for row in poles:
-            side = self.runner.watched[self.places[row]].argument(slots)
-            side = np.sign(np.broadcast_to(np.asarray(side, float), edges.shape))
-            members = np.flatnonzero(side[:-1] * side[1:] < 0.0)
-            at = list(edges[side == 0.0])
-            rows = np.full(len(members), row)
-            at += list(self._bisected(edges[members], edges[members + 1], rows, np.zeros(len(members))))
-            for x in at:
-                for way in (1.0, -1.0):
-                    reason = self._steep_at(float(x), way, np.full(len(self.places), np.nan), slope=slope)
-                    if reason:
-                        return reason
-        return ""
 
     # --- pieces that are still too wide ---
 
@@ -506,7 +471,7 @@ class _Search:
     def _leftovers(self) -> list[float]:
         """Judge what lies nearer to singular points than pieces go; return edges nearer still where doubles allow.
 
-        Raises Trouble where that is too much to be left, unless it is infinite, which is for ``infinite`` to say.
+        Raises Trouble where that is too much to be left, unless it is infinite, which is for ``infinities.py`` to say.
         """
         done = self.done
         edges: list[float] = []
@@ -528,7 +493,7 @@ class _Search:
                 raise Trouble(f"it has no bound that could be stated around x = {x:.6g}")
             exponent = float(np.log2(size[1:] / size[:-1]).max()) if (size > 0.0).all() else 0.0
             whole = _rms(np.where(np.isfinite(seen) & ~done.closed, abs(seen), 0.0) * np.sqrt(done.mass))
-            if exponent >= 0.5 - _CLOSE:
+            if exponent >= 0.5 - CLOSE:
                 continue
             if exponent > CRITICAL:
                 raise Trouble(f"its integral converges too slowly around x = {x:.6g}")
@@ -653,88 +618,3 @@ def _merged(places: list[Ball]) -> tuple[Ball, ...]:
 def _rms(values: np.ndarray) -> float:
     size = float(values.max(initial=0.0))
     return size * math.sqrt(float(np.sum((values / size) ** 2))) if 0.0 < size < math.inf else size
-
-
-# --- moments that are infinite ---
-
-
-def singular(f: Callable, low: float, high: float) -> str:
-    """Return where, between low and high, the square of f has no integral; empty where there is no such place for sure.
-
-    >>> singular(lambda x, m: 1.0 / x, -1.0, 1.0)
-    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
-    """
-    program = recorded(f)
-    if program is None or not low < high:
-        return ""
-    with np.errstate(all="ignore"):
-        return _searched(program, low, high, False).singular(slope=False)
-
-
-def infinite(f: Callable, law, direction: str) -> str:
-    r"""Return why the second moment of f, or of f' backward, is infinite under a normal law; empty where not sure.
-
-    It is where f behaves as :math:`|x - x_0|^{-a}` with :math:`a \ge 1/2` beside a singular point, at every scale that
-    doubles reach, or where :math:`z f^2 \varphi(z)` does not fall as far out as numbers go, in logarithms.
-
-    >>> from normcal.law import Normal
-    >>> infinite(lambda x, m: 1.0 / x, Normal(), "forward")
-    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
-    """
-    program = recorded(f)
-    if program is None or not 0.0 < law.std < math.inf:
-        return ""
-    return _infinite(program, float(law.mean), float(law.std), direction == "backward")
-
-
-@functools.lru_cache(maxsize=512)
-def _infinite(program: Program, mean: float, std: float, slope: bool) -> str:
-    search = _searched(program, mean - REACH * std, mean + REACH * std)
-    with np.errstate(all="ignore"):
-        near = search.singular(slope=slope) or _growing(search.runner, mean, std, slope=slope)
-        return near or search.singular_far_out(slope=slope)
-
-
-#: Scales, as powers of two, at which a local exponent is measured, and how near 1/2 it must come.
-_EXACT_SCALES, _SCALES, _CLOSE = (-120.0, -119.0, -118.0, -117.0), (24.0, 25.0, 26.0, 27.0), 1e-6
-
-
-def _local_exponents(
-    runner: Runner, x: float, rad: float, side: float, known, *, slope: bool, exact: bool
-) -> np.ndarray:
-    """Return a of |x - x0|^-a between neighbouring scales, no number where it cannot be told."""
-    unit = 1.0 if exact else max(rad, U * abs(x))
-    steps = unit * 2.0 ** np.array(_EXACT_SCALES if exact else _SCALES)
-    value, first, _ = runner.run(x + side * steps, 0.0, np.repeat(known[:, None], len(steps), axis=1))
-    its = first if slope else value
-    sure = its.rad < 0.25 * _CLOSE * abs(its.mid)
-    size = np.where(sure, np.log2(abs(its.mid)), np.nan)
-    return size[:-1] - size[1:]
-
-
-#: A logarithm below which numbers are as good as 0 however they grow later on.
-_NEVER = 1e9
-#: Distances, as powers of two standard deviations, at which growth is measured.
-_FAR = 2.0 ** np.arange(6.0, 27.0)
-
-
-def _growing(runner: Runner, mean: float, std: float, *, slope: bool) -> str:
-    """Return why f or f' grows too fast for the normal density, or nothing."""
-    from normcal.numerics.logs import LOGS, Log
-
-    for side, name in ((1.0, "+"), (-1.0, "-")):
-        x = Log.of(mean + side * std * _FAR)
-        try:
-            found = runner.in_namespace(LOGS, x)
-        except (TypeError, AttributeError, ValueError, ArithmeticError):
-            return ""
-        its = found.slope if slope else found.value
-        if not isinstance(its, Log):
-            return ""
-        weight = 2.0 * its.log - 0.5 * _FAR * _FAR + np.log(_FAR)
-        slack = 1e-6 + 8.0 * U * _FAR * _FAR
-        rising = (weight[1:] >= weight[:-1] - slack[1:]) | (weight[1:] == np.inf)
-        if weight[0] > -_NEVER and rising.all():
-            what = "the square of its slope" if slope else "its square"
-            return f"{what} grows faster than the normal density falls as x goes to {name}infinity"
-    return ""

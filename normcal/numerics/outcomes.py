@@ -10,7 +10,7 @@ import numpy as np
 
 from normcal.numerics.discs import DISCS, Disc, disc
 from normcal.numerics.duals import Dual, Duals
-from normcal.numerics.tape import Program
+from normcal.numerics.tape import OPERATORS, Program
 
 #: Two sides of a condition that differ by less, relative to their size, over a broad piece are equal.
 EQUAL = 2.0**-42
@@ -106,18 +106,13 @@ class Runner:
             args = [slots[k] for k in operands]
             if name in (">", ">="):
                 a, b = (arg.value if isinstance(arg, Dual) else arg for arg in args)
-                slots[place] = a > b if name == ">" else a >= b
+                slots[place] = OPERATORS[name](a, b)
                 continue
             if name != "where" and not any(isinstance(arg, Dual) for arg in args):
-                slots[place] = -args[0] if name == "neg" else _ARITHMETIC.get(name) or getattr(base, name)
-                slots[place] = slots[place](*args) if name != "neg" else slots[place]
+                slots[place] = (OPERATORS.get(name) or getattr(base, name))(*args)
                 continue
-            if name == "neg":
-                slots[place] = -args[0]
-            elif name in _ARITHMETIC:
-                slots[place] = _ARITHMETIC[name](
-                    *(a if isinstance(a, Dual) else Dual(a, base.number(0.0)) for a in args)
-                )
+            if name in OPERATORS:
+                slots[place] = OPERATORS[name](*(a if isinstance(a, Dual) else Dual(a, base.number(0.0)) for a in args))
             else:
                 slots[place] = getattr(duals, name)(*args)
         result = slots[self.program.results[0]]
@@ -181,10 +176,8 @@ class Runner:
         return Dual(Disc(np.where(open_, middle, value), np.where(open_, within.rad + 1.0, 0.0)), 0.0)
 
     def _plain(self, name: str, args):
-        if name == "neg":
-            return -args[0]
-        if name in _ARITHMETIC:
-            return _ARITHMETIC[name](*args)
+        if name in OPERATORS:
+            return OPERATORS[name](*args)
         if not hasattr(DISCS, name):
             raise Trouble(f"its kinks cannot be found through {name}")
         if not any(_varies(arg) for arg in args):
@@ -251,7 +244,6 @@ class Runner:
 
 #: The outcome of a condition on what is no number.
 LOST = -np.inf
-_ARITHMETIC = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b}
 
 
 def _varies(x) -> bool:
@@ -265,9 +257,10 @@ def on_arrays(program: Program, x: np.ndarray) -> dict:
     slots: dict = {0: x} | {-k: n if isinstance(n, float) else n.mid for k, n in enumerate(program.numbers, 1)}
     for place, (name, *operands) in enumerate(program.code, 1):
         args = [slots[k] for k in operands]
-        plain = _PLAIN.get(name) or _ARITHMETIC.get(name) or getattr(ARRAYS, name)
+        plain = _PLAIN.get(name) or OPERATORS.get(name) or getattr(ARRAYS, name)
         slots[place] = plain(*args)
     return slots
 
 
-_PLAIN = {"neg": lambda a: -a, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "where": np.where, "/": np.divide}
+#: What plain numbers need a function of NumPy for: a division by 0 is no error.
+_PLAIN = {"where": np.where, "/": np.divide}

@@ -17,7 +17,8 @@ import numpy as np
 
 from normcal.numerics.balls import BALLS, Ball
 
-_OPERATORS = {
+#: Operations that are operators, by name; all others are functions of the namespace.
+OPERATORS = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "neg": operator.neg,
     ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -178,7 +179,7 @@ def _schedule(code: tuple, results: tuple) -> list[tuple]:
             continue
         name, *operands = code[place - 1]
         inner = {k for k in operands if k > 0}
-        steps.append((place, _OPERATORS.get(name) or getattr(BALLS, name), operands, tuple(inner - needed - keep)))
+        steps.append((place, OPERATORS.get(name) or getattr(BALLS, name), operands, tuple(inner - needed - keep)))
         needed |= inner
     return steps[::-1]
 

@@ -13,9 +13,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from normcal import solve
+from normcal import descent, solve
 from normcal.answer import ESTIMATED, NO_SOLUTION, PROVED, SOLVED, Answer, Solution
-from normcal.errors import RequestError
+from normcal.errors import RequestError, counted
 from normcal.layer import AFFINE, BACKWARD, FORWARD, Elementwise, Layer, Reference
 from normcal.param import Param
 from normcal.recipe import Recipe, checks
@@ -196,19 +196,6 @@ def check(layer: Layer, name: str) -> None:
         raise RequestError(f"{layer.spec}: {name} chooses {chosen} itself.", "Leave them out.")
 
 
-def bends(layer: Layer) -> bool:
-    """Whether the slope of a function jumps at a kink, so that E f''^2 is infinite."""
-    from normcal.numerics.balls import BALLS, Ball, ball
-    from normcal.numerics.duals import Duals
-
-    for kink in layer.kinks:
-        h = 2.0**-26 * max(abs(float(getattr(kink, "mid", kink))), 1.0)
-        sides = [ball(Duals(BALLS).derivative(layer.f, Ball(float(getattr(kink, "mid", kink)) + d))) for d in (-h, h)]
-        if abs(sides[0].mid - sides[1].mid) > 2.0**-12:
-            return True
-    return False
-
-
 def _left(layer: Layer, conditions: Callable, by: Callable, points) -> list[tuple[Value, ...]]:
     """Return what the conditions leave at each scale and shift; absent where the arithmetic gives out."""
     layers = [scaled(layer, input_scale=float(scale), input_shift=float(shift)) for scale, shift in points]
@@ -232,7 +219,7 @@ class Shaping(Recipe):
         axes = [Axis("input_scale", *SCALES, 0.2), Axis("input_shift", *SHIFTS, 0.0)]
         ways = [partial(one, curvature=self.curvature) for one in (shapes, rough_shapes)]
         found = [partial(_left, layer, conditions, way) for way in ways]
-        return solve.several(found[0], axes, (size, size), found[1])
+        return descent.several(found[0], axes, (size, size), found[1])
 
     def answer(self, layer: Layer, request, asked: str, solutions, said, options) -> Answer:
         """Return the answer: solutions in the order of how far they shift the input."""
@@ -286,5 +273,5 @@ def descended(found) -> str:
     where = f"within input_scale in {scale}, input_shift in {shift}"
     if not found.roots:
         return f"no solution: none of {found.starts} descents {where} met the conditions"
-    count = f"{len(found.roots)} solution{'' if len(found.roots) == 1 else 's'}"
+    count = counted(len(found.roots), "solution")
     return f"{count}: {found.arrived} of {found.starts} descents {where} arrived; further ones are not ruled out"

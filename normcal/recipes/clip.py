@@ -6,7 +6,7 @@ from functools import partial
 
 from normcal import solve
 from normcal.answer import ESTIMATED, NO_SOLUTION, PROVED, SOLVED, Answer, Check, Solution
-from normcal.errors import RequestError
+from normcal.errors import RequestError, counted
 from normcal.layer import Reference
 from normcal.param import Param
 from normcal.recipe import Recipe
@@ -57,7 +57,7 @@ class Clip(Recipe):
         for root in found.roots:
             clip = root.point[0]
             solutions.append(self._solution(clip, root, chosen, exact, bits, law, levels))
-        changes = f"{len(found.roots)} sign change{'' if len(found.roots) == 1 else 's'}"
+        changes = counted(len(found.roots), "sign change")
         said = [
             f"the derivative of the error by the clip has {changes} on a scan of {found.points} clips "
             f"in [{NARROWEST:g}, {WIDEST:g}]",

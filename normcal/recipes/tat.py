@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from normcal import solve
+from normcal import kernel, solve
 from normcal.answer import Check
-from normcal.errors import RequestError
+from normcal.errors import RequestError, counted
 from normcal.param import Param
 from normcal.recipe import plain
 from normcal.recipes import _shaping
@@ -46,7 +46,7 @@ class Tat(Shaping):
             asked = f"recipe tat: leaky_relu in {network}, eta {eta:g}"
             solutions, said = self._leaky(layer, request, network, eta)
             return self.answer(layer, request, asked, solutions, said, options | {"eta": eta})
-        if _shaping.bends(layer):
+        if kernel.of(layer).bends:
             raise RequestError(
                 f"{layer.spec}: its slope jumps, so that C''(1) is infinite and TAT has no solution.",
                 "Accepted: a smooth activation, or leaky_relu, for which TAT has a condition of its own.",
@@ -108,7 +108,8 @@ class Tat(Shaping):
             ends = " to ".join(f"{eta + end:.6g}" for end in reach)
             return [], [f"no solution: the largest C(0) goes from {ends} for negative slopes in [0, 1]"]
         trend = ", along which the largest C(0) only falls" if found.trend < 0 else ""
-        return solutions, [f"{len(solutions)} sign change on a scan of {found.points} slopes in [0, 1]{trend}"]
+        changes = counted(len(solutions), "sign change")
+        return solutions, [f"{changes} on a scan of {found.points} slopes in [0, 1]{trend}"]
 
 
 RECIPE = Tat()

@@ -12,7 +12,7 @@ PATHS = [(), *((name,) for name in COMMANDS)]
 #: What the examples name: a config for generate and check, published constants for audit.
 CONFIG = "outputs: [{path: src/gains.py, layers: [relu]}]\n"
 PUBLISHED = "constants: [{name: relu, layer: relu, quantity: forward.gain, value: 1.7128585504496627}]\n"
-BRIEF = {"verify": ["--samples", "200"], "explain": ["--samples", "200"]}
+BRIEF = {"verify": ["--samples", "200", "--direction", "forward"], "explain": ["--samples", "200"]}
 
 
 def ids(path):

@@ -101,6 +101,8 @@ def test_no_fixed_point_is_said_plainly():
         (("relu", "--sigma-w=-1"), "sigma_w cannot be -1"),
         (("relu", "--sigma-b", "nan"), "sigma_b cannot be nan"),
         (("relu", "--std", "0"), "std cannot be 0"),
+        (("tanh", "--std", "1e300"), "std cannot be 1e+300"),
+        (("numpy:tanh",), "not as a formula"),
         (("relu", "tanh"), "one layer, not 2"),
         (("relu", "--q-interval", "5:1"), "q cannot be searched"),
         (("relu", "--q-interval", "a:b"), "q-interval cannot be"),

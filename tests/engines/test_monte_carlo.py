@@ -193,6 +193,22 @@ def test_no_error_is_stated_where_too_few_draws_are_informative(spec, mean, dire
     assert found.mean.error is None and found.std.error is None and found.gain.error is None
 
 
+@pytest.mark.parametrize(
+    ("spec", "law"),
+    [
+        ('expr("(1 - cos(x)) / x**2")', Normal(0.0, 1e-8)),
+        ('expr("sin(x)**2 + cos(x)**2")', Normal(0.0, 1.0)),
+        ('expr("(x + 1)**2 - x**2 - 2 * x")', Normal(0.0, 1.0)),
+        ("tanh", Normal(17.0, 1.0)),
+    ],
+    ids=str,
+)
+def test_no_error_is_stated_where_it_is_rounding_that_is_sampled(spec, law):
+    found = sample(spec, law=law, samples=20_000)
+    assert found.status == TOLERANCE_MISSED and "rounding" in found.reason
+    assert found.mean.error is None and found.std.error is None
+
+
 def test_an_input_that_reaches_the_kink_often_enough_has_its_error():
     found = sample("relu", law=Normal(-2.0, 1.0), samples=100_000)
     assert found.status == OK and found.std.error > 0.0

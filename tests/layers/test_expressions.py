@@ -10,6 +10,7 @@ import pytest
 import normcal
 from normcal import catalog, result
 from normcal.errors import RequestError
+from normcal.law import STANDARD
 from normcal.layer import AFFINE, Elementwise
 from normcal.spec import Text, write
 from tests.test_catalog import variants
@@ -415,3 +416,8 @@ def test_a_constant_input_where_the_function_has_no_value_is_undefined(case):
 def test_what_rounding_eats_far_out_is_never_taken_for_an_infinite_moment(text):
     for direction in ("forward", "backward"):
         assert getattr(normcal.compute(f'expr("{text}")', direction=direction), direction).status != result.INFINITE
+
+
+def test_many_places_are_counted_and_few_are_listed():
+    many, few = (catalog.layer(f'expr("{text}")').notes(STANDARD)[0] for text in ("floor(x)", "x > 1"))
+    assert " places; " in many and "= " not in many and "jumps at x = 1;" in few

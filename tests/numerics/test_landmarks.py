@@ -10,7 +10,8 @@ from normcal.law import Normal
 from normcal.layer import BACKWARD, FORWARD, Component
 from normcal.numerics.balls import Ball
 from normcal.numerics.discs import DISCS, Disc
-from normcal.numerics.landmarks import infinite, landmarks
+from normcal.numerics.infinities import infinite
+from normcal.numerics.landmarks import landmarks
 
 REACH = 39.0
 
@@ -27,6 +28,10 @@ def moments(f, mean=0.0, std=1.0):
     with np.errstate(all="ignore"):
         integrals = PanelIntegrals()
         return (*integrals.moments(component, law)[:2], integrals.slope(component, law))
+
+
+def _elu(x, m):
+    return m.where(x > 0.0, x, 2.0 * m.expm1(x))
 
 
 #: name -> (function, exact kinks, exact jumps, exact singular points)
@@ -53,6 +58,9 @@ PLACES = {
     ),
     "touching-condition": (lambda x, m: m.where(x * x > 0.0, x, 3.0), [], [], []),
     "abs-of-a-square": (lambda x, m: m.abs(x * x), [], [], []),
+    "overflow-in-a-branch-not-taken": (
+        lambda x, m: _elu(_elu(x, m), m), [0.0], [], [],
+    ),
     "same-operands": (lambda x, m: m.maximum(x, x), [], [], []),
     "equal-operands": (lambda x, m: m.maximum(x + 1.0 - 1.0, x), [], [], []),
     "nothing": (lambda x, m: (1.0 + x) - 1.0 - x, [], [], []),

@@ -10,10 +10,9 @@ import pytest
 import yaml
 
 import normcal
-from normcal import assembly, catalog, pipeline
+from normcal import assembly, catalog, pipeline, renderer
 from normcal.errors import FileError, RequestError
 from normcal.renderer import ConstantsRenderer
-from normcal import renderer
 from normcal.renderers import _sandbox
 from normcal.renderers import _template as template
 from normcal.renderers._template import RENDERER
