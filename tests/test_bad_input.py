@@ -38,7 +38,8 @@ REFUSED = [
     ("option", ["compute", "relu", "--directon", "both"], "--directon", "--direction"),
     ("option-without-value", ["compute", "relu", "--mean"], "--mean", "requires an argument"),
     ("no-layer", ["compute"], "No layer", "normcal compute relu"),
-    ("no-spec", ["explain"], "SPEC", "normcal explain --help"),
+    ("no-spec", ["explain"], "No layer given", "normcal explain relu"),
+    ("two-specs", ["explain", "relu", "gelu"], "2 layers are too many", "one SPEC"),
     ("extra-argument", ["table", "default", "default"], "default", "normcal table --help"),
     ("specs-and-config", ["verify", "relu", "--config", "default"], "--config", "not both"),
     # SPECs

@@ -29,7 +29,7 @@ def singular(f: Callable, low: float, high: float) -> str:
     """Return where, between low and high, the square of f has no integral; empty where there is no such place for sure.
 
     >>> singular(lambda x, m: 1.0 / x, -1.0, 1.0)
-    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
+    'it grows like |x|^-1 at x = 0, so its square has no integral'
     """
     program = recorded(f)
     if program is None or not low < high:
@@ -46,7 +46,7 @@ def infinite(f: Callable, law, direction: str) -> str:
 
     >>> from normcal.law import Normal
     >>> infinite(lambda x, m: 1.0 / x, Normal(), "forward")
-    'it grows like |x - 0|^-1 at x = 0, so its square has no integral'
+    'it grows like |x|^-1 at x = 0, so its square has no integral'
     """
     program = recorded(f)
     if program is None or not 0.0 < law.std < math.inf:
