@@ -72,8 +72,9 @@ def _escaped(text: str) -> str:
     """Keep a cell from breaking the table; in a formula a bar is \\vert and a norm \\Vert."""
     if text.startswith("$"):
         return text.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
-    if text.count("*") > 1:  # one alone is itself, two may mean italics
-        text = text.replace("*", r"\*")
+    words = re.split(r"(`[^`]*`)", text)  # within backticks every character is itself
+    if sum(word.count("*") for word in words[::2]) > 1:  # one alone is itself, two may mean italics
+        text = "".join(word if k % 2 else word.replace("*", r"\*") for k, word in enumerate(words))
     return text.replace("|", r"\|").replace("\n", " ")
 
 

@@ -112,3 +112,18 @@ def test_every_row_of_constants_has_as_many_cells_as_the_head():
     rows = [line for line in RENDERER.constants(document).split("\n") if line.startswith("|")]
     assert len(rows) == len(document.rows) + 2
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+STARS = {
+    "one star": ("2 * x", "2 * x"),
+    "two stars": ("a * b * c", r"a \* b \* c"),
+    "stars in code": ("`a * b * c` is longer", "`a * b * c` is longer"),
+    "stars beside code": ("*a* and `b * c`", r"\*a\* and `b * c`"),
+}
+
+
+@pytest.mark.parametrize("case", STARS)
+def test_stars_of_a_cell_are_stars_and_no_italics(case):
+    cell, shown = STARS[case]
+    report = Report({}, [], [Table(("what",), [(cell,)])])
+    assert table(RENDERER.render(report, View()))[2] == [shown]
