@@ -233,3 +233,11 @@ def test_progress_is_reported_by_layer_and_direction():
     verify(Request(samples=2000, workers=1), [catalog.layer("relu")], lambda *step: seen.append(step))
     assert {label for label, _, _ in seen} == {"relu forward", "relu backward"}
     assert all(0 < done <= total == 2000 for _, done, total in seen)
+
+
+@pytest.mark.parametrize("spec", ["relu | tanh", 'expr("x * tanh(softplus(x))")'])
+def test_the_witness_sees_what_is_a_millionth_of_the_input_wide(spec):
+    request = Request(std=1e6, samples=2000)
+    found = verify(request, [catalog.layer(spec)])
+    witnessed = [c for c in found if "scipy.integrate" in c.engines]
+    assert witnessed and DISAGREE not in {c.verdict for c in found}

@@ -121,11 +121,13 @@ def _expectation(c: Component, law: Normal, forward: bool, power: int, centre: f
 
 
 def _edges(c: Component, law: Normal) -> list[float]:
-    """Cut at the kinks, and where the function is narrower than the law."""
+    """Cut at the kinks, at the edges that a search found, and where the function is narrower than the law."""
     cuts = {-REACH, -12.0, -6.0, 0.0, 6.0, 12.0, REACH}
     if law.std:
         cuts |= {(float(ball(kink).mid) - law.mean) / law.std for kink in c.kinks}
         for centre, scale in c.features:
-            if scale < law.std:
+            if scale == math.inf:
+                cuts.add((centre - law.mean) / law.std)
+            elif scale < law.std:
                 cuts |= {(centre + k * scale - law.mean) / law.std for k in (-64.0, -8.0, 0.0, 8.0, 64.0)}
     return sorted(z for z in cuts if -REACH <= z <= REACH)
